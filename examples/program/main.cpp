@@ -1,0 +1,58 @@
+// semblance: sentence vectors from published BERT folders, on the command line.
+
+#include <exception>
+#include <iostream>
+#include <string>
+
+#include "commands.h"
+#include "output_file.h"
+#include "semblance/core/error.h"
+#include "semblance/core/version.h"
+
+namespace {
+
+constexpr int kError = 1;
+constexpr int kWrongUsage = 2;
+
+int report(const std::string& message, int status) {
+  std::cerr << semblance::Error("semblance: " + message).what() << '\n';
+  return status;
+}
+
+std::string help_hint(const CLI::App& parser) {
+  const auto chosen = parser.get_subcommands();
+  return " (see semblance " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help)";
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  program::tidy_up_on_signals();
+  CLI::App parser("Sentence vectors from published BERT folders, on ordinary CPUs.", "semblance");
+  parser.set_version_flag("--version", std::string(semblance::kVersion));
+  parser.require_subcommand(1);
+  program::add_similarity(parser);
+  program::add_encode(parser);
+  program::add_tokenize(parser);
+  program::add_search(parser);
+  program::add_info(parser);
+  program::add_whiten(parser);
+  program::add_evaluate(parser);
+  program::add_mine(parser);
+  program::add_cluster(parser);
+  program::add_bench(parser);
+  try {
+    parser.parse(argc, argv);
+    return 0;
+  } catch (const CLI::Success& help_or_version) {
+    parser.exit(help_or_version);
+    std::cout.flush();
+    return std::cout ? 0 : report("standard output: cannot write", kError);
+  } catch (const CLI::ParseError& error) {
+    return report(error.what() + help_hint(parser), kWrongUsage);
+  } catch (const std::bad_alloc&) {
+    return report("out of memory", kError);
+  } catch (const std::exception& error) {
+    return report(error.what(), kError);
+  }
+}

@@ -1,0 +1,70 @@
+#include "model_options.h"
+
+#include <vector>
+
+#include "semblance/pooling/pooling.h"
+
+namespace program {
+
+void ModelOptions::add_model(CLI::App& command) {
+  command.add_option("--model", model, "Folder of the model")->required()->type_name("DIR");
+  command
+      .add_option("--dictionary", dictionary,
+                  "Words in jieba's format, for a RoFormerTokenizer to split texts with")
+      ->type_name("FILE");
+}
+
+void ModelOptions::add_encoder(CLI::App& command) {
+  add_model(command);
+  std::vector<std::string> poolings;
+  for (const auto& entry : semblance::kPoolingNames) poolings.emplace_back(entry.name);
+  command.add_option("--pooling", pooling, "Instead of the folder's pooling and what follows it")
+      ->check(CLI::IsMember(poolings))
+      ->type_name("P");
+  command.add_flag(
+      "--no-modules", no_modules,
+      "Leave modules.json aside: the bare encoder, cls unless --pooling says otherwise");
+  command.add_option("--max-length", max_length, "Most tokens of a text, [CLS] and [SEP] included")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  command.add_option("--batch-size", batch_size, "Texts that go through the encoder at once")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str()
+      ->type_name("N");
+  command.add_option("--threads", threads, "Default: one a core")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+  auto* by_name =
+      command.add_option("--prompt-name", prompt_name, "A prompt of the folder")->type_name("NAME");
+  auto* by_text = command.add_option("--prompt", prompt, "Text to put in front of every text")
+                      ->type_name("TEXT");
+  by_name->excludes(by_text);
+}
+
+void ModelOptions::add_all(CLI::App& command) {
+  add_encoder(command);
+  auto* on = command.add_flag("--normalize", normalize, "Vectors of length 1");
+  auto* off = command.add_flag("--no-normalize", no_normalize, "Vectors as they come");
+  on->excludes(off);
+  command.add_option("--dim", dim, "Keep the first N dimensions")
+      ->check(CLI::PositiveNumber)
+      ->type_name("N");
+}
+
+semblance::LoadOptions ModelOptions::load_options() const {
+  return {.use_modules = !no_modules, .num_threads = threads, .dictionary = dictionary};
+}
+
+semblance::EncodeOptions ModelOptions::encode_options() const {
+  semblance::EncodeOptions options{.batch_size = batch_size,
+                                   .pooling = semblance::pooling_of(pooling),
+                                   .max_length = max_length,
+                                   .dim = dim,
+                                   .prompt = prompt,
+                                   .prompt_name = prompt_name,
+                                   .num_threads = threads};
+  if (normalize || no_normalize) options.normalize = normalize;
+  return options;
+}
+
+}  // namespace program

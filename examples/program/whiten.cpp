@@ -1,0 +1,66 @@
+#include <memory>
+#include <string>
+
+#include "commands.h"
+#include "model_options.h"
+#include "progress_bar.h"
+#include "semblance/core/thread_pool.h"
+#include "semblance/pooling/whitening.h"
+#include "semblance/pooling/whitening_file.h"
+#include "semblance/semblance.h"
+#include "text_input.h"
+
+namespace program {
+
+namespace {
+
+struct Whiten {
+  ModelOptions model;
+  std::string input;
+  std::string output;
+  std::size_t dim = 0;
+
+  void run() const {
+    if (output == "-") throw CLI::ValidationError("--output: a whitening goes to a file, not to -");
+    TextReader reader(input, input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
+    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    auto options = model.encode_options();
+    options.normalize = false;
+    semblance::WhiteningFit fit(encoder.output_dim(options));
+    {
+      ProgressBar bar;
+      for (auto texts = reader.next(); !texts.empty(); texts = reader.next()) {
+        options.progress = [&, fraction = reader.lines().fraction()](std::size_t done,
+                                                                     std::size_t) {
+          bar.update(fit.num_rows() + done, fraction);
+        };
+        const auto embeddings = encoder.encode(texts, options);
+        semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), model.threads);
+        fit.add(embeddings, &team);
+      }
+    }
+    semblance::save_whitening(fit.fit(dim), output);
+  }
+};
+
+}  // namespace
+
+void add_whiten(CLI::App& parser) {
+  auto* command =
+      parser.add_subcommand("whiten", "Fit a whitening on the raw pooled vectors of many texts");
+  const auto whiten = std::make_shared<Whiten>();
+  whiten->model.add_encoder(*command);
+  command->add_option("--input", whiten->input, "Texts, one a line; - is standard input")
+      ->required()
+      ->type_name("FILE");
+  command->add_option("--dim", whiten->dim, "Dimensions to keep; 0 keeps all")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str()
+      ->type_name("K");
+  command->add_option("--output", whiten->output, "The whitening, as safetensors")
+      ->required()
+      ->type_name("FILE");
+  command->callback([whiten] { whiten->run(); });
+}
+
+}  // namespace program

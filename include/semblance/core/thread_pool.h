@@ -1,0 +1,210 @@
+#pragma once
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <utility>
+
+#include "semblance/core/available_cores.h"
+#include "semblance/core/executor.h"
+
+namespace semblance {
+
+namespace detail {
+
+inline void cpu_relax() noexcept {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// Spins for a moment, since the next product follows within microseconds, then sleeps until the
+// value is another than `seen`.
+inline void spin_then_wait(const std::atomic<std::uint32_t>& value, std::uint32_t seen) noexcept {
+  constexpr int kSpins = 1500;  // tens of microseconds
+  for (int spin = 0; spin < kSpins; ++spin) {
+    if (value.load(std::memory_order_acquire) != seen) return;
+    cpu_relax();
+  }
+  value.wait(seen, std::memory_order_acquire);
+}
+
+// A thread that runs one job at a time for whoever borrowed it.
+class Worker {
+ public:
+  Worker() : thread_([this] { loop(); }) {}
+  ~Worker() {
+    stopping_.store(true, std::memory_order_relaxed);
+    post();
+    thread_.join();
+  }
+
+  // `job` must not throw and must live until wait() returns.
+  void start(FunctionRef<void()>& job) noexcept {
+    job_ = &job;
+    post();
+  }
+  void wait() noexcept {
+    std::uint32_t finished = finished_.load(std::memory_order_acquire);
+    while (finished != posted_.load(std::memory_order_relaxed)) {
+      spin_then_wait(finished_, finished);
+      finished = finished_.load(std::memory_order_acquire);
+    }
+  }
+
+  std::unique_ptr<Worker> next;  // in the list that owns this worker
+
+ private:
+  void post() noexcept {
+    posted_.fetch_add(1, std::memory_order_release);
+    posted_.notify_one();
+  }
+  void loop() noexcept {
+    for (std::uint32_t seen = 0;; ++seen) {
+      spin_then_wait(posted_, seen);
+      if (stopping_.load(std::memory_order_relaxed)) return;
+      (*job_)();
+      finished_.store(seen + 1, std::memory_order_release);
+      finished_.notify_one();
+    }
+  }
+
+  std::atomic<std::uint32_t> posted_{0};
+  std::atomic<std::uint32_t> finished_{0};
+  std::atomic<bool> stopping_{false};
+  FunctionRef<void()>* job_ = nullptr;  // published by posted_
+  std::thread thread_;
+};
+
+}  // namespace detail
+
+// Worker threads shared by everything in the process, so that two encoders, or one called from many
+// threads, do not keep more threads busy than there are cores. A caller works too and borrows the
+// workers that the others leave; when none is left, it does everything itself. Threads start when
+// first borrowed and sleep between jobs.
+class ThreadPool {
+ public:
+  class Team;
+
+  // The pool of this process.
+  static ThreadPool& shared() {
+    static ThreadPool pool;
+    return pool;
+  }
+
+  explicit ThreadPool(std::size_t num_cores = available_cores())
+      : num_cores_(std::max<std::size_t>(num_cores, 1)) {}
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+  ~ThreadPool() {
+    while (idle_) idle_ = std::move(idle_->next);
+  }
+
+  std::size_t num_cores() const noexcept { return num_cores_; }
+  // Threads started so far.
+  std::size_t num_workers() const {
+    const std::lock_guard lock(mutex_);
+    return num_workers_;
+  }
+
+ private:
+  const std::size_t num_cores_;
+  mutable std::mutex mutex_;
+  std::unique_ptr<detail::Worker> idle_;  // the head of a list
+  std::size_t num_workers_ = 0;
+  std::size_t num_busy_ = 0;  // callers and borrowed workers
+};
+
+// The calling thread and the workers it borrowed, for as long as this lives.
+class ThreadPool::Team final : public Executor {
+ public:
+  // At most num_threads threads, the caller included; 0 means as many as there are cores. A number
+  // above the cores is honoured.
+  Team(ThreadPool& pool, std::size_t num_threads) : pool_(pool) {
+    if (num_threads == 0) num_threads = pool.num_cores();
+    const std::lock_guard lock(pool_.mutex_);
+    ++pool_.num_busy_;
+    const std::size_t limit = std::max(pool_.num_cores_, num_threads);
+    while (concurrency_ < num_threads && pool_.num_busy_ < limit) {
+      std::unique_ptr<detail::Worker> worker = take_worker();
+      if (!worker) break;
+      worker->next = std::move(members_);
+      members_ = std::move(worker);
+      ++concurrency_;
+      ++pool_.num_busy_;
+    }
+  }
+  Team(const Team&) = delete;
+  Team& operator=(const Team&) = delete;
+  ~Team() override {
+    const std::lock_guard lock(pool_.mutex_);
+    pool_.num_busy_ -= concurrency_;
+    while (members_) {
+      std::unique_ptr<detail::Worker> rest = std::move(members_->next);
+      members_->next = std::move(pool_.idle_);
+      pool_.idle_ = std::move(members_);
+      members_ = std::move(rest);
+    }
+  }
+
+  std::size_t concurrency() const noexcept override { return concurrency_; }
+
+  void run(std::size_t num_tasks, FunctionRef<void(std::size_t)> task) override {
+    if (concurrency_ == 1 || num_tasks <= 1) {
+      for (std::size_t i = 0; i < num_tasks; ++i) task(i);
+      return;
+    }
+    std::atomic<std::size_t> next_task{0};
+    std::exception_ptr error;
+    std::mutex error_mutex;
+    const auto work = [&]() noexcept {
+      for (std::size_t i; (i = next_task.fetch_add(1, std::memory_order_relaxed)) < num_tasks;) {
+        try {
+          task(i);
+        } catch (...) {
+          const std::lock_guard lock(error_mutex);
+          if (!error) error = std::current_exception();
+        }
+      }
+    };
+    FunctionRef<void()> job(work);
+    std::size_t helpers = num_tasks - 1;
+    for (auto* member = members_.get(); member && helpers != 0;
+         member = member->next.get(), --helpers) {
+      member->start(job);
+    }
+    work();
+    for (auto* member = members_.get(); member; member = member->next.get()) member->wait();
+    if (error) std::rethrow_exception(error);
+  }
+
+ private:
+  // Nothing when the system has no thread or no memory left to give: the caller goes on with fewer.
+  std::unique_ptr<detail::Worker> take_worker() {
+    if (pool_.idle_) {
+      std::unique_ptr<detail::Worker> worker = std::move(pool_.idle_);
+      pool_.idle_ = std::move(worker->next);
+      return worker;
+    }
+    try {
+      auto worker = std::make_unique<detail::Worker>();
+      ++pool_.num_workers_;
+      return worker;
+    } catch (const std::exception&) {
+      return nullptr;
+    }
+  }
+
+  ThreadPool& pool_;
+  std::unique_ptr<detail::Worker> members_;  // the head of a list
+  std::size_t concurrency_ = 1;
+};
+
+}  // namespace semblance

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <cstddef>
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "semblance/core/executor.h"
+#include "semblance/pooling/pooling.h"
+#include "semblance/pooling/whitening_transform.h"
+
+namespace semblance {
+
+struct LoadOptions {
+  // False: modules.json is left aside; the bare encoder, whose pooling is cls unless asked
+  // otherwise.
+  bool use_modules = true;
+  // True: weight files are read into memory instead of mapped, so that a file that shrinks or
+  // changes later does no harm.
+  bool copy_files = false;
+  // Threads that pack the weights; 0 means one a core.
+  std::size_t num_threads = 0;
+  // A file of words in jieba's format (word, count, tag), which a RoFormerTokenizer needs to split
+  // texts; not read for any other tokenizer.
+  std::string dictionary = {};
+};
+
+struct EncodeOptions {
+  // At most so many texts go through the encoder at once. The vectors do not depend on it.
+  std::size_t batch_size = 32;
+  // Replaces the folder's pooling and every module after it.
+  std::optional<Pooling> pooling = {};
+  // True: every vector ends with length 1. False: a Normalize module of the folder is skipped.
+  // Absent: as the folder says, and no normalization where it says nothing.
+  std::optional<bool> normalize = {};
+  // Most tokens a text may have, [CLS] and [SEP] included; 0 means the model's own limit, which no
+  // value exceeds.
+  std::size_t max_length = 0;
+  // Applied to the vectors as they come out of the pooling and the folder's modules, unnormalized;
+  // what normalize and dim say is done afterwards. Must outlive the call.
+  const Whitening* whitening = nullptr;
+  // Keeps the first `dim` dimensions (Kusupati et al. 2022, Matryoshka representations), normalized
+  // again when the vectors are normalized; 0 keeps all.
+  std::size_t dim = 0;
+  // Text put in front of every text, or the name of one of the folder's prompts; absent means the
+  // folder's default prompt, if it has one.
+  std::optional<std::string> prompt = {};
+  std::optional<std::string> prompt_name = {};
+  // Most threads to use, the calling one included; 0 means one a core. 1 starts no thread.
+  std::size_t num_threads = 0;
+  // Called after each group of texts with the number of texts done and of all; on any thread, one
+  // call at a time.
+  std::function<void(std::size_t done, std::size_t total)> progress = {};
+  // When stop is requested, encode() throws Cancelled soon after.
+  std::stop_token stop_token = {};
+  // Runs the work instead of the library's own threads; num_threads is then ignored.
+  Executor* executor = nullptr;
+};
+
+}  // namespace semblance

@@ -1,0 +1,191 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/core/error.h"
+
+namespace semblance {
+
+struct JsonLimits {
+  std::size_t max_bytes = std::size_t{64} << 20;
+  std::size_t max_depth = 64;
+};
+
+namespace detail {
+
+// "file: line 3, column 7", counted in bytes from 1.
+inline std::string json_position(std::string_view file, std::string_view text, std::size_t offset) {
+  const std::string_view before = text.substr(0, std::min(offset, text.size()));
+  const auto line = 1 + std::count(before.begin(), before.end(), '\n');
+  const std::size_t newline = before.rfind('\n');
+  const std::size_t column = before.size() - (newline == before.npos ? 0 : newline + 1);
+  return std::string(file) + ": line " + std::to_string(line) + ", column " +
+         std::to_string(std::max<std::size_t>(column, 1));
+}
+
+// What the parser says, without its own prefix:
+// "[json.exception...] parse error at line 1, column 2: syntax error while parsing value - <what>".
+inline FormatError json_syntax_error(std::string_view file, std::string_view text,
+                                     std::size_t offset, const nlohmann::json::exception& error) {
+  std::string found = error.what();
+  if (const auto dash = found.find(" - "); dash != found.npos) {
+    found.erase(0, dash + 3);
+  } else if (const auto bracket = found.find("] "); bracket != found.npos) {
+    found.erase(0, bracket + 2);
+  }
+  return FormatError(json_position(file, text, offset), "", "JSON", found);
+}
+
+// nlohmann takes a NUL for the end of the text; there is none in JSON, not even in strings.
+inline void refuse_nul(std::string_view file, std::string_view text) {
+  const std::size_t nul = text.find('\0');
+  if (nul != text.npos)
+    throw FormatError(json_position(file, text, nul + 1), "", "JSON", "a NUL byte");
+}
+
+// Receives the parser's events (nlohmann's SAX interface) and builds the value, so that limits hold
+// while parsing and not after. Returning false would end the parse; errors are thrown instead.
+class JsonBuilder {
+ public:
+  using number_integer_t = nlohmann::json::number_integer_t;
+  using number_unsigned_t = nlohmann::json::number_unsigned_t;
+  using number_float_t = nlohmann::json::number_float_t;
+  using string_t = nlohmann::json::string_t;
+  using binary_t = nlohmann::json::binary_t;
+
+  JsonBuilder(std::string_view text, std::string_view file, const JsonLimits& limits)
+      : text_(text), file_(file), limits_(limits) {}
+
+  nlohmann::json take() { return std::move(root_); }
+
+  bool null() { return put(nullptr); }
+  bool boolean(bool value) { return put(value); }
+  bool number_integer(number_integer_t value) { return put(value); }
+  bool number_unsigned(number_unsigned_t value) { return put(value); }
+  bool number_float(number_float_t value, const string_t&) { return put(value); }
+  bool string(string_t& value) { return put(std::move(value)); }
+  bool binary(binary_t&) { return false; }
+
+  bool start_object(std::size_t) { return open(nlohmann::json::object()); }
+  bool end_object() { return close(); }
+  bool start_array(std::size_t) { return open(nlohmann::json::array()); }
+  bool end_array() { return close(); }
+
+  bool key(string_t& name) {
+    auto& object = open_.back()->get_ref<nlohmann::json::object_t&>();
+    const auto [place, inserted] = object.emplace(std::move(name), nullptr);
+    if (!inserted) {
+      throw FormatError(file_, place->first, "each key once in an object", "it twice");
+    }
+    slot_ = &place->second;
+    return true;
+  }
+
+  bool parse_error(std::size_t offset, const std::string&, const nlohmann::json::exception& error) {
+    throw json_syntax_error(file_, text_, offset, error);
+  }
+
+ private:
+  // The place for the next value: the member whose key came last, a new element, or the root.
+  template <class Value>
+  nlohmann::json* place(Value&& value) {
+    if (open_.empty()) {
+      root_ = std::forward<Value>(value);
+      return &root_;
+    }
+    if (open_.back()->is_array()) {
+      auto& array = open_.back()->get_ref<nlohmann::json::array_t&>();
+      return &array.emplace_back(std::forward<Value>(value));
+    }
+    *slot_ = std::forward<Value>(value);
+    return slot_;
+  }
+  template <class Value>
+  bool put(Value&& value) {
+    place(std::forward<Value>(value));
+    return true;
+  }
+  bool open(nlohmann::json container) {
+    if (open_.size() >= limits_.max_depth) {
+      throw FormatError(file_, "",
+                        "JSON nested at most " + std::to_string(limits_.max_depth) + " deep",
+                        "deeper nesting");
+    }
+    open_.push_back(place(std::move(container)));
+    return true;
+  }
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  std::string_view text_;
+  std::string_view file_;
+  JsonLimits limits_;
+  nlohmann::json root_;
+  std::vector<nlohmann::json*> open_;  // containers not yet closed; none is moved while open
+  nlohmann::json* slot_ = nullptr;
+};
+
+inline nlohmann::json build_json(std::string_view text, std::string_view file,
+                                 const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    throw FormatError(file, "", "at most " + std::to_string(limits.max_bytes) + " bytes of JSON",
+                      std::to_string(text.size()));
+  }
+  refuse_nul(file, text);
+  JsonBuilder builder(text, file, limits);
+  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+  return builder.take();
+}
+
+// The way from `node` to `target` by keys and indices; found by search, since only errors ask.
+inline bool find_json_path(const nlohmann::json& node, const nlohmann::json* target,
+                           std::string& path) {
+  if (&node == target) return true;
+  const std::size_t length = path.size();
+  if (node.is_object()) {
+    for (const auto& [key, value] : node.get_ref<const nlohmann::json::object_t&>()) {
+      if (length != 0) path += '.';
+      path += key;
+      if (find_json_path(value, target, path)) return true;
+      path.resize(length);
+    }
+  } else if (node.is_array()) {
+    std::size_t index = 0;
+    for (const auto& value : node) {
+      path += "[" + std::to_string(index++) + "]";
+      if (find_json_path(value, target, path)) return true;
+      path.resize(length);
+    }
+  }
+  return false;
+}
+
+inline std::string json_path(const nlohmann::json& root, const nlohmann::json* target) {
+  std::string path;
+  find_json_path(root, target, path);
+  return path;
+}
+
+// A scalar as it would be written, a container by its kind; short enough for a message.
+inline std::string describe_json(const nlohmann::json& value) {
+  constexpr std::size_t kLongest = 80;
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "an array";
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return "\"" + (text.size() <= kLongest ? text : text.substr(0, kLongest) + "...") + "\"";
+  }
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+}  // namespace detail
+}  // namespace semblance

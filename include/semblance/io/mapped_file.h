@@ -1,0 +1,107 @@
+#pragma once
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+#include <string>
+#include <utility>
+
+#include "semblance/core/aligned_buffer.h"
+#include "semblance/core/error.h"
+#include "semblance/io/file_handle.h"
+
+#if !defined(_WIN32)
+#include <sys/mman.h>
+#include <unistd.h>
+#endif
+
+namespace semblance {
+
+// map: the file's pages are used in place and shared with other processes. Should another process
+// shorten the file meanwhile, touching a lost page ends the program (SIGBUS); should it overwrite
+// the file, the weights change. Replacing the file under its name (rename) is harmless.
+// copy: the file is read into memory once; what happens to it afterwards does not matter.
+enum class FileAccess { map, copy };
+
+// The bytes of a whole regular file, read-only, from an address that is a multiple of 64. On
+// Windows the file is always copied.
+class MappedFile {
+ public:
+  // Throws FileError, std::bad_alloc.
+  explicit MappedFile(const std::string& path, FileAccess access = FileAccess::map);
+  MappedFile(MappedFile&& other) noexcept
+      : path_(std::move(other.path_)),
+        mapping_(std::exchange(other.mapping_, {})),
+        copy_(std::move(other.copy_)) {}
+  MappedFile& operator=(MappedFile&& other) noexcept {
+    std::swap(path_, other.path_);
+    std::swap(mapping_, other.mapping_);
+    std::swap(copy_, other.copy_);
+    return *this;
+  }
+  ~MappedFile();
+
+  const std::string& path() const noexcept { return path_; }
+  std::span<const std::byte> bytes() const noexcept {
+    return mapping_.data() != nullptr ? mapping_ : std::span(copy_.data(), copy_.size());
+  }
+
+  // Gives back the memory of the whole pages inside `range`, a part of bytes(). They stay readable:
+  // touching them reads the file again. Does nothing to a copy.
+  void release(std::span<const std::byte> range) const noexcept;
+
+ private:
+  std::string path_;
+  std::span<const std::byte> mapping_;  // data() is null when the file is a copy or empty
+  AlignedBuffer<std::byte> copy_;
+};
+
+inline MappedFile::MappedFile(const std::string& path, FileAccess access) : path_(path) {
+  FileHandle file(path);
+  if (file.size() > std::numeric_limits<std::size_t>::max() / 2) {
+    throw FileError(path, "", "a file that fits the address space",
+                    std::to_string(file.size()) + " bytes");
+  }
+  const auto size = static_cast<std::size_t>(file.size());
+  if (size == 0) return;
+#if !defined(_WIN32)
+  if (access == FileAccess::map) {
+    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+    if (address == MAP_FAILED) throw FileError(path, "", "a file to map", std::strerror(errno));
+    mapping_ = {static_cast<const std::byte*>(address), size};
+    return;
+  }
+#endif
+  static_cast<void>(access);
+  copy_ = AlignedBuffer<std::byte>(size);
+  if (const std::size_t read = file.read(copy_.data(), size); read != size) {
+    throw FileError(path, "", std::to_string(size) + " bytes",
+                    std::to_string(read) + ": the file shrank while it was read");
+  }
+}
+
+inline MappedFile::~MappedFile() {
+#if !defined(_WIN32)
+  if (mapping_.data() != nullptr) {
+    ::munmap(const_cast<std::byte*>(mapping_.data()), mapping_.size());
+  }
+#endif
+}
+
+inline void MappedFile::release(std::span<const std::byte> range) const noexcept {
+#if !defined(_WIN32)
+  if (mapping_.data() == nullptr || range.empty()) return;
+  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+  const auto begin = reinterpret_cast<std::uintptr_t>(range.data());
+  const std::uintptr_t first = (begin + page - 1) / page * page;
+  const std::uintptr_t last = (begin + range.size()) / page * page;
+  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
+#else
+  static_cast<void>(range);
+#endif
+}
+
+}  // namespace semblance

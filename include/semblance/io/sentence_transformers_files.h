@@ -1,0 +1,332 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <limits>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/core/error.h"
+#include "semblance/io/json.h"
+#include "semblance/io/model_folder.h"
+#include "semblance/io/sentence_transformers_config.h"
+
+namespace semblance {
+
+// Reads a sentence-transformers folder as release 6 of that library does, in the layout of every
+// release before it too; nothing when there is no modules.json. What would change the vectors and
+// is not known here - a module, a class path, an option of the Transformer - is refused by name.
+// Throws FileError, FormatError, ConfigError.
+std::optional<SentenceTransformersConfig> read_sentence_transformers_config(
+    const ModelFolder& folder);
+
+namespace detail {
+
+inline constexpr std::size_t kMaxFeatures = std::size_t{1} << 20;
+
+// The module's class name when `type` is one of its paths:
+//   sentence_transformers.models.Pooling                                  before release 5.4
+//   sentence_transformers.sentence_transformer.modules[.pooling].Pooling  since then; the part
+//   sentence_transformers.base.modules[.dense].Dense                      in brackets is the file
+inline std::string module_class(const JsonValue& type) {
+  constexpr std::array<std::string_view, 3> kPackages = {
+      "sentence_transformers.models.", "sentence_transformers.sentence_transformer.modules.",
+      "sentence_transformers.base.modules."};
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kClasses = {{
+      {"Transformer", "transformer"},
+      {"Pooling", "pooling"},
+      {"Dense", "dense"},
+      {"Normalize", "normalize"},
+      {"LayerNorm", "layer_norm"},
+      {"Dropout", "dropout"},
+  }};
+  const std::string& path = type.as_string();
+  for (const std::string_view package : kPackages) {
+    if (!path.starts_with(package)) continue;
+    const std::string_view rest = std::string_view(path).substr(package.size());
+    for (const auto& [name, file] : kClasses) {
+      const bool in_file = rest.size() == file.size() + 1 + name.size() && rest.starts_with(file) &&
+                           rest[file.size()] == '.' && rest.ends_with(name);
+      if (rest == name || in_file) return std::string(name);
+    }
+  }
+  throw type.error(
+      "a module of sentence-transformers: Transformer, Pooling, Dense, Normalize, "
+      "LayerNorm or Dropout");
+}
+
+inline void refuse_other_keys(const JsonValue& object, std::span<const std::string_view> known) {
+  for (const auto& [key, value] : object.members()) {
+    if (std::find(known.begin(), known.end(), key) == known.end()) {
+      throw value.error("no such key");
+    }
+  }
+}
+
+// Modules read and write the sentence embedding; some can be told to use another feature.
+inline void require_sentence_embedding(const JsonValue& config) {
+  for (const std::string_view key : {"module_input_name", "module_output_name"}) {
+    const auto value = config.find(key);
+    if (value && value->as_string() != "sentence_embedding") {
+      throw value->error("\"sentence_embedding\"");
+    }
+  }
+}
+
+// `pooling_mode` (a name or a list of them) counts before the older booleans, of which several may
+// be set: the library concatenates those in this order, whatever theirs in the file.
+inline PoolingModule read_pooling(const JsonValue& config) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kBooleans = {{
+      {"pooling_mode_cls_token", "cls"},
+      {"pooling_mode_max_tokens", "max"},
+      {"pooling_mode_mean_tokens", "mean"},
+      {"pooling_mode_mean_sqrt_len_tokens", "mean_sqrt_len_tokens"},
+      {"pooling_mode_weightedmean_tokens", "weightedmean"},
+      {"pooling_mode_lasttoken", "lasttoken"},
+  }};
+  constexpr std::array<std::string_view, 10> kKeys = {
+      "pooling_mode",     "include_prompt",   "embedding_dimension", "word_embedding_dimension",
+      kBooleans[0].first, kBooleans[1].first, kBooleans[2].first,    kBooleans[3].first,
+      kBooleans[4].first, kBooleans[5].first};
+  constexpr std::string_view kExpected =
+      "one of cls, max, mean, mean_sqrt_len_tokens, weightedmean, lasttoken";
+  refuse_other_keys(config, kKeys);
+
+  PoolingModule pooling;
+  const auto add = [&](const JsonValue& name) {
+    const std::string mode = name.is_string() ? name.as_string() : "";
+    if (std::none_of(kBooleans.begin(), kBooleans.end(),
+                     [&](const auto& known) { return known.second == mode; })) {
+      throw name.error(kExpected);
+    }
+    pooling.modes.push_back(mode);
+  };
+  if (const auto mode = config.find("pooling_mode")) {
+    if (!mode->is_array()) {
+      add(*mode);
+    } else {
+      if (mode->size() == 0 || mode->size() > 64) throw mode->error("1 to 64 pooling modes");
+      for (const JsonValue& name : mode->elements()) add(name);
+    }
+  } else {
+    for (const auto& [key, name] : kBooleans) {
+      if (config.optional_boolean(key).value_or(false)) pooling.modes.emplace_back(name);
+    }
+    if (pooling.modes.empty()) pooling.modes.emplace_back("mean");
+  }
+  pooling.include_prompt = config.optional_boolean("include_prompt").value_or(true);
+  const std::string_view dimension =
+      config.contains("embedding_dimension") || !config.contains("word_embedding_dimension")
+          ? "embedding_dimension"
+          : "word_embedding_dimension";
+  pooling.embedding_dimension = config.require_size(dimension, 1, kMaxFeatures);
+  return pooling;
+}
+
+// A class of torch.nn, by any of its paths ("torch.nn.modules.activation.Tanh", "torch.nn.Tanh").
+inline std::string read_dense_activation(const JsonValue& config) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 6> kClasses = {{
+      {"Identity", "identity"},
+      {"Tanh", "tanh"},
+      {"ReLU", "relu"},
+      {"GELU", "gelu"},
+      {"Sigmoid", "sigmoid"},
+      {"SiLU", "silu"},
+  }};
+  constexpr std::array<std::string_view, 3> kPackages = {"torch.nn.modules.activation.",
+                                                         "torch.nn.modules.linear.", "torch.nn."};
+  if (!config.contains("activation_function")) return "tanh";
+  const JsonValue value = config.require("activation_function", "a class of torch.nn");
+  const std::string& path = value.as_string();
+  for (const std::string_view package : kPackages) {
+    if (!path.starts_with(package)) continue;
+    for (const auto& [name, activation] : kClasses) {
+      if (std::string_view(path).substr(package.size()) == name) return std::string(activation);
+    }
+  }
+  throw value.error("Identity, Tanh, ReLU, GELU, Sigmoid or SiLU of torch.nn");
+}
+
+inline DenseModule read_dense(const JsonValue& config, std::string folder) {
+  require_sentence_embedding(config);
+  DenseModule dense;
+  dense.in_features = config.require_size("in_features", 1, kMaxFeatures);
+  dense.out_features = config.require_size("out_features", 1, kMaxFeatures);
+  dense.bias = config.optional_boolean("bias").value_or(true);
+  dense.activation = read_dense_activation(config);
+  dense.use_residual = config.optional_boolean("use_residual").value_or(false);
+  dense.folder = std::move(folder);
+  return dense;
+}
+
+inline LayerNormModule read_layer_norm(const JsonValue& config, std::string folder) {
+  constexpr std::array<std::string_view, 1> kKeys = {"dimension"};
+  refuse_other_keys(config, kKeys);
+  return {.dimension = config.require_size("dimension", 1, kMaxFeatures),
+          .folder = std::move(folder)};
+}
+
+// Options of the Transformer. The first of the seven names under which releases have written the
+// file counts, unless it is an empty object.
+inline void read_transformer_options(const ModelFolder& folder,
+                                     SentenceTransformersConfig& result) {
+  constexpr std::array<std::string_view, 7> kNames = {
+      "sentence_bert_config.json",       "sentence_roberta_config.json",
+      "sentence_distilbert_config.json", "sentence_camembert_config.json",
+      "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
+      "sentence_xlnet_config.json"};
+  // Arguments passed on to other libraries, and those among them that change nothing here.
+  constexpr std::array<std::string_view, 7> kArguments = {
+      "model_args",  "model_kwargs",  "tokenizer_args",   "processor_kwargs",
+      "config_args", "config_kwargs", "processing_kwargs"};
+  constexpr std::array<std::string_view, 9> kNoEffect = {
+      "trust_remote_code", "attn_implementation", "add_pooling_layer", "torch_dtype", "dtype",
+      "low_cpu_mem_usage", "use_safetensors",     "use_fast",          "device_map"};
+  for (const std::string_view name : kNames) {
+    const auto path = folder.find(name);
+    if (!path) continue;
+    const auto document = JsonDocument::read(*path);
+    const JsonValue root = document.root();
+    for (const auto& [key, value] : root.members()) {
+      if (value.is_null() || key == "unpad_inputs") continue;
+      if (key == "max_seq_length") {
+        result.max_seq_length =
+            value.as_size(1, static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
+      } else if (key == "do_lower_case") {
+        result.do_lower_case = value.as_boolean();
+      } else if (key == "transformer_task") {
+        if (value.as_string() != "feature-extraction") throw value.error("\"feature-extraction\"");
+      } else if (key == "module_output_name") {
+        if (value.as_string() != "token_embeddings") throw value.error("\"token_embeddings\"");
+      } else if (key == "modality_config") {
+        const JsonValue text = value.require("text", "the modality of a text encoder");
+        for (const auto& [modality, settings] : value.members()) {
+          if (modality != "text") throw settings.error("text as the only modality");
+        }
+        const JsonValue method = text.require("method");
+        if (method.as_string() != "forward") throw method.error("\"forward\"");
+        const JsonValue output = text.require("method_output_name");
+        if (output.as_string() != "last_hidden_state") throw output.error("\"last_hidden_state\"");
+      } else if (std::find(kArguments.begin(), kArguments.end(), key) != kArguments.end()) {
+        for (const auto& [argument, setting] : value.members()) {
+          if (std::find(kNoEffect.begin(), kNoEffect.end(), argument) != kNoEffect.end()) continue;
+          throw setting.error("no such key");
+        }
+      } else {
+        throw value.error("no such key");
+      }
+    }
+    if (root.size() != 0) return;
+  }
+}
+
+inline void read_model_options(const ModelFolder& folder, SentenceTransformersConfig& result) {
+  constexpr std::array<std::string_view, 4> kSimilarities = {"cosine", "dot", "euclidean",
+                                                             "manhattan"};
+  // Two prompts are always there, empty unless the file fills them.
+  result.prompts = {{"query", ""}, {"document", ""}};
+  const auto path = folder.find("config_sentence_transformers.json");
+  if (!path) return;
+  const auto document = JsonDocument::read(*path);
+  const JsonValue root = document.root();
+  if (const auto type = root.find("model_type");
+      type && type->as_string() != "SentenceTransformer") {
+    throw type->error("\"SentenceTransformer\"");
+  }
+  if (const auto prompts = root.find("prompts")) {
+    for (const auto& [name, text] : prompts->members()) {
+      result.prompts[std::string(name)] = text.is_null() ? "" : text.as_string();
+    }
+  }
+  if (const auto name = root.find("default_prompt_name")) {
+    if (!result.prompts.contains(name->as_string())) throw name->error("the name of a prompt");
+    result.default_prompt_name = name->as_string();
+  }
+  if (const auto name = root.optional_string("similarity_fn_name")) {
+    const bool known =
+        std::find(kSimilarities.begin(), kSimilarities.end(), *name) != kSimilarities.end();
+    if (!known) {
+      throw root.require("similarity_fn_name").error("one of cosine, dot, euclidean, manhattan");
+    }
+    result.similarity_fn_name = *name;
+  }
+  result.truncate_dim = root.optional_size("truncate_dim", 1, kMaxFeatures);
+}
+
+// The module's folder, when it is there. A module without settings may have none: git keeps no
+// empty folders.
+inline std::optional<ModelFolder> module_folder(const ModelFolder& folder, const JsonValue& path) {
+  if (!stays_inside_folder(path.as_string())) throw path.error("a path inside the folder");
+  if (!folder.find(path.as_string())) return std::nullopt;
+  return folder.subfolder(path.as_string());
+}
+
+}  // namespace detail
+
+inline std::optional<SentenceTransformersConfig> read_sentence_transformers_config(
+    const ModelFolder& folder) {
+  const auto modules_path = folder.find("modules.json");
+  if (!modules_path) return std::nullopt;
+  const auto document = JsonDocument::read(*modules_path);
+  SentenceTransformersConfig result;
+  std::set<std::string> names;
+  bool first = true;
+  for (const JsonValue& module : document.root().elements()) {
+    const JsonValue name = module.require("name", "a string");
+    if (!names.insert(name.as_string()).second) throw name.error("each name once");
+    const JsonValue type = module.require("type", "a string");
+    const std::string module_class = detail::module_class(type);
+    const JsonValue path = module.require("path", "a string");
+    const auto subfolder = detail::module_folder(folder, path);
+    if ((module_class == "Transformer") != first) {
+      throw type.error(first ? "the Transformer first" : "one Transformer only");
+    }
+    if (first) {
+      if (!subfolder) throw FileError(folder.join(path.as_string()), "", "a folder", "none");
+      result.transformer_folder = path.as_string();
+      detail::read_transformer_options(*subfolder, result);
+      first = false;
+      continue;
+    }
+    const bool pooled = !result.modules.empty();
+    if ((module_class == "Pooling") == pooled) {
+      throw type.error(pooled ? "one Pooling only" : "the Pooling after the Transformer");
+    }
+    if (module_class == "Dropout") continue;  // does nothing outside of training
+
+    const bool has_config = subfolder && subfolder->find("config.json");
+    if (module_class == "Normalize") {
+      if (has_config) {
+        const auto config = JsonDocument::read(subfolder->require("config.json"));
+        detail::require_sentence_embedding(config.root());
+      }
+      result.modules.emplace_back(std::in_place_type<NormalizeModule>);
+      continue;
+    }
+    if (!subfolder) throw FileError(folder.join(path.as_string()), "", "a folder", "none");
+    const auto config = JsonDocument::read(subfolder->require("config.json"));
+    const JsonValue root = config.root();
+    if (module_class == "Pooling") {
+      result.modules.emplace_back(std::in_place_type<PoolingModule>, detail::read_pooling(root));
+    } else if (module_class == "Dense") {
+      result.modules.emplace_back(std::in_place_type<DenseModule>,
+                                  detail::read_dense(root, path.as_string()));
+    } else {
+      result.modules.emplace_back(std::in_place_type<LayerNormModule>,
+                                  detail::read_layer_norm(root, path.as_string()));
+    }
+  }
+  if (result.modules.empty()) {
+    throw document.root().error("a Transformer and a Pooling");
+  }
+  detail::read_model_options(folder, result);
+  return result;
+}
+
+}  // namespace semblance

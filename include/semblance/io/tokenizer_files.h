@@ -1,0 +1,260 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/core/error.h"
+#include "semblance/io/json.h"
+#include "semblance/io/model_folder.h"
+#include "semblance/io/special_tokens_files.h"
+#include "semblance/io/tokenizer_json.h"
+#include "semblance/io/vocabulary_file.h"
+#include "semblance/text/bert_tokenizer.h"
+
+namespace semblance {
+
+struct TokenizerFilesOptions {
+  // A plain lower-casing step before the normalizer, as sentence_bert_config.json's do_lower_case
+  // asks for. Absent: that file decides where the folder has it.
+  std::optional<bool> lowercase_first = std::nullopt;
+  // Called with a tokenizer_class that is not one of BERT's. True: the class is taken for BERT's,
+  // with the changes made to the config. Absent or false: the class is refused by name.
+  std::function<bool(std::string_view tokenizer_class, TokenizerConfig& config)> adapt = nullptr;
+};
+
+struct LoadedTokenizer {
+  BertTokenizer tokenizer;
+  // tokenizer_config.json's; absent where it is missing or astronomically large, which means none.
+  std::optional<std::size_t> model_max_length;
+  std::string tokenizer_class;
+  std::string file;  // what the vocabulary came from: "tokenizer.json" or "vocab.txt"
+};
+
+// The tokenizer of a model's folder, as transformers 5 loads it with AutoTokenizer:
+//
+// - the vocabulary from tokenizer.json, else from vocab.txt;
+// - tokenizer_class BertTokenizer or one like it (also where no file names a class): everything
+// else
+//   from tokenizer_config.json or BertTokenizer's defaults. tokenizer.json's normalizer,
+//   post-processor and WordPiece parameters do not count then, even where they say otherwise;
+// - tokenizer_class PreTrainedTokenizerFast or TokenizersBackend: tokenizer.json as it is written.
+//
+// Throws FileError, FormatError, and ConfigError for what is not supported: another class, a
+// non-empty never_split, truncation_side "left", split_special_tokens.
+LoadedTokenizer load_tokenizer(const ModelFolder& folder,
+                               const TokenizerFilesOptions& options = {});
+inline LoadedTokenizer load_tokenizer(const std::string& folder,
+                                      const TokenizerFilesOptions& options = {}) {
+  return load_tokenizer(ModelFolder(folder), options);
+}
+
+// A tokenizer from a vocab.txt alone: [CLS] A [SEP], and those of [UNK], [SEP], [CLS], [PAD] and
+// [MASK] that the vocabulary has are found in the text. lowercase_first is not looked at.
+BertTokenizer load_tokenizer_from_vocab(const std::string& path,
+                                        const BertNormalizerOptions& normalizer = {});
+
+namespace detail {
+
+enum class TokenizerKind : std::uint8_t { kBert, kAsWritten, kOther };
+
+// What transformers' AutoTokenizer makes of a class name; an empty one is BERT's.
+inline TokenizerKind tokenizer_kind(std::string_view tokenizer_class) {
+  std::string_view stem = tokenizer_class;
+  if (stem.ends_with("Fast")) stem.remove_suffix(4);
+  constexpr std::array<std::string_view, 4> kLikeBert = {"", "BertTokenizer", "DistilBertTokenizer",
+                                                         "ElectraTokenizer"};
+  // transformers does not know ErnieTokenizer, and takes tokenizer.json as written then.
+  constexpr std::array<std::string_view, 3> kAsWritten = {"PreTrainedTokenizer",
+                                                          "TokenizersBackend", "ErnieTokenizer"};
+  const auto is_in = [stem](const auto& names) {
+    return std::find(names.begin(), names.end(), stem) != names.end();
+  };
+  if (is_in(kLikeBert)) return TokenizerKind::kBert;
+  return is_in(kAsWritten) ? TokenizerKind::kAsWritten : TokenizerKind::kOther;
+}
+
+inline std::optional<JsonDocument> read_json_if_there(const ModelFolder& folder,
+                                                      std::string_view name) {
+  const auto path = folder.find(name);
+  return path ? std::optional(JsonDocument::read(*path)) : std::nullopt;
+}
+
+// The class that a folder asks for: tokenizer_config.json's, else config.json's, else the one that
+// goes with config.json's model_type where that is not BERT's.
+inline std::string tokenizer_class_of(const ModelFolder& folder,
+                                      const JsonValue* tokenizer_config) {
+  constexpr const char* kKey = "tokenizer_class";
+  if (tokenizer_config != nullptr) {
+    if (const auto name = tokenizer_config->optional_string(kKey)) return *name;
+  }
+  if (const auto document = read_json_if_there(folder, "config.json")) {
+    const JsonValue config = document->root();
+    if (const auto name = config.optional_string(kKey)) return *name;
+    if (config.optional_string("model_type") == "roformer") return "RoFormerTokenizer";
+  }
+  return {};
+}
+
+// model_max_length is often 1e30, written as an integer or not.
+inline std::optional<std::size_t> model_max_length_from(const JsonValue& config) {
+  constexpr double kAstronomical = 1e15;
+  for (const char* key : {"model_max_length", "max_len"}) {
+    const auto value = config.find(key);
+    if (!value) continue;
+    const double length = value->as_number();
+    if (length >= kAstronomical) return std::nullopt;
+    if (length < 1 || length != std::floor(length)) throw value->error("a positive integer");
+    return static_cast<std::size_t>(length);
+  }
+  return std::nullopt;
+}
+
+inline void refuse_unsupported(const JsonValue& config) {
+  if (const auto never_split = config.find("never_split")) {
+    if (never_split->size() != 0 || !never_split->is_array()) throw never_split->error("no tokens");
+  }
+  if (const auto side = config.find("truncation_side")) {
+    if (side->as_string() != "right") throw side->error("\"right\"");
+  }
+  if (const auto split = config.find("split_special_tokens")) {
+    if (split->as_boolean()) throw split->error("false");
+  }
+}
+
+inline bool lowercases_first(const ModelFolder& folder, const TokenizerFilesOptions& options) {
+  if (options.lowercase_first) return *options.lowercase_first;
+  const auto document = read_json_if_there(folder, "sentence_bert_config.json");
+  return document && document->root().optional_boolean("do_lower_case").value_or(false);
+}
+
+// BertTokenizer's constructor, by tokenizer_config.json.
+inline BertNormalizerOptions normalizer_from_config(const JsonValue* config) {
+  BertNormalizerOptions options;
+  if (config == nullptr) return options;
+  options.lowercase = config->optional_boolean("do_lower_case").value_or(true);
+  options.strip_accents = config->optional_boolean("strip_accents");
+  options.handle_chinese_chars = config->optional_boolean("tokenize_chinese_chars").value_or(true);
+  return options;
+}
+
+// Builds the tokenizer; what it complains about is what `file` says.
+inline BertTokenizer make_tokenizer(TokenizerConfig config, const std::string& file) {
+  if (!config.vocabulary.id(config.wordpiece.unk_token)) {
+    throw ConfigError(file, "unk_token", "a token of the vocabulary",
+                      "\"" + config.wordpiece.unk_token + "\"");
+  }
+  try {
+    return BertTokenizer(std::move(config));
+  } catch (const std::invalid_argument& error) {
+    throw ConfigError(file, "added_tokens", "tokens that differ and are not empty when normalized",
+                      error.what());
+  }
+}
+
+}  // namespace detail
+
+inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
+                                      const TokenizerFilesOptions& options) {
+  using detail::TokenizerKind;
+  const auto config_document = detail::read_json_if_there(folder, "tokenizer_config.json");
+  const auto map_document = detail::read_json_if_there(folder, "special_tokens_map.json");
+  const auto added_document = detail::read_json_if_there(folder, "added_tokens.json");
+  const auto root_of = [](const std::optional<JsonDocument>& document) {
+    return document ? std::optional(document->root()) : std::nullopt;
+  };
+  const auto config_root = root_of(config_document);
+  const auto map_root = root_of(map_document);
+  const auto added_root = root_of(added_document);
+  const auto pointer = [](const std::optional<JsonValue>& value) {
+    return value ? &*value : nullptr;
+  };
+  if (config_root) detail::refuse_unsupported(*config_root);
+
+  std::string tokenizer_class = detail::tokenizer_class_of(folder, pointer(config_root));
+  TokenizerKind kind = detail::tokenizer_kind(tokenizer_class);
+  const auto refuse_class = [&](std::string_view expected) {
+    throw ConfigError(folder.join("tokenizer_config.json"), "tokenizer_class", expected,
+                      "\"" + tokenizer_class + "\"");
+  };
+  if (kind == TokenizerKind::kOther && !options.adapt) refuse_class("BertTokenizer");
+
+  const auto json_path = folder.find("tokenizer.json");
+  const std::string file = json_path ? *json_path : folder.require("vocab.txt");
+  if (!json_path && kind == TokenizerKind::kAsWritten) {
+    refuse_class("BertTokenizer where there is no tokenizer.json");
+  }
+  TokenizerJson json;
+  if (json_path) {
+    json = read_tokenizer_json(file);
+  } else {
+    json.config.vocabulary = read_vocabulary(file);
+  }
+  TokenizerConfig config = std::move(json.config);
+  if (kind == TokenizerKind::kAsWritten) {
+    detail::SpecialTokens tokens({});
+    tokens.read(pointer(config_root), pointer(map_root), pointer(added_root), json.added_tokens);
+    tokens.append_to(config.added_tokens);
+  } else {
+    detail::SpecialTokens tokens({{"unk_token", "[UNK]"},
+                                  {"sep_token", "[SEP]"},
+                                  {"pad_token", "[PAD]"},
+                                  {"cls_token", "[CLS]"},
+                                  {"mask_token", "[MASK]"}});
+    tokens.read(pointer(config_root), pointer(map_root), pointer(added_root), json.added_tokens);
+    config.added_tokens.clear();
+    tokens.append_to(config.added_tokens);
+    config.normalizer = detail::normalizer_from_config(pointer(config_root));
+    config.wordpiece = WordPieceOptions{.unk_token = tokens.content("unk_token")};
+    const std::string cls = tokens.content("cls_token");
+    const std::string sep = tokens.content("sep_token");
+    const std::vector<std::int32_t> ids = assign_ids(config.added_tokens, config.vocabulary);
+    const auto id_of = [&](const std::string& content) {
+      for (std::size_t i = 0; i < ids.size(); ++i) {
+        if (config.added_tokens[i].content == content) return ids[i];
+      }
+      throw ConfigError(folder.join("tokenizer_config.json"), "cls_token, sep_token",
+                        "tokens that are not empty", "\"" + content + "\"");
+    };
+    config.post_processor = PostProcessor::bert(cls, id_of(cls), sep, id_of(sep));
+    if (kind == TokenizerKind::kOther && !options.adapt(tokenizer_class, config)) {
+      refuse_class("BertTokenizer");
+    }
+  }
+  config.normalizer.lowercase_first |= detail::lowercases_first(folder, options);
+  return {
+      .tokenizer = detail::make_tokenizer(std::move(config), file),
+      .model_max_length = config_root ? detail::model_max_length_from(*config_root) : std::nullopt,
+      .tokenizer_class = std::move(tokenizer_class),
+      .file = json_path ? "tokenizer.json" : "vocab.txt"};
+}
+
+inline BertTokenizer load_tokenizer_from_vocab(const std::string& path,
+                                               const BertNormalizerOptions& normalizer) {
+  TokenizerConfig config;
+  config.vocabulary = read_vocabulary(path);
+  config.normalizer = normalizer;
+  config.normalizer.lowercase_first = false;
+  const auto require_id = [&](const char* token) {
+    if (const auto id = config.vocabulary.id(token)) return *id;
+    throw ConfigError(path, token, "a line with this token", "none");
+  };
+  config.post_processor =
+      PostProcessor::bert("[CLS]", require_id("[CLS]"), "[SEP]", require_id("[SEP]"));
+  for (const char* token : {"[UNK]", "[SEP]", "[CLS]", "[PAD]", "[MASK]"}) {
+    if (!config.vocabulary.id(token)) continue;
+    config.added_tokens.push_back({.content = token, .normalized = false, .special = true});
+  }
+  return detail::make_tokenizer(std::move(config), path);
+}
+
+}  // namespace semblance

@@ -1,0 +1,195 @@
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/core/error.h"
+#include "semblance/io/json.h"
+#include "semblance/io/vocabulary_file.h"
+#include "semblance/text/bert_tokenizer.h"
+
+namespace semblance {
+
+// What tokenizer.json (the `tokenizers` package's own file) says.
+struct TokenizerJson {
+  TokenizerConfig config;
+  std::vector<std::pair<std::int32_t, AddedToken>> added_tokens;  // in the file's order, as written
+};
+
+namespace detail {
+
+inline constexpr std::int32_t kMaxTokenId = std::numeric_limits<std::int32_t>::max() - 1;
+
+inline std::int32_t token_id(const JsonValue& value) {
+  return static_cast<std::int32_t>(value.as_integer(0, kMaxTokenId));
+}
+
+// The one kind of part that is read here; any other is refused by name.
+inline void require_type(const JsonValue& part, std::string_view type) {
+  const JsonValue found = part.require("type", type);
+  if (found.as_string() != type) throw found.error(type);
+}
+
+// {"content": ..., "lstrip": ..., ...}; what is absent is false, and `normalized` is then the
+// opposite of special, as in the package's AddedToken.
+inline AddedToken added_token_from_json(const JsonValue& object,
+                                        std::optional<bool> special = std::nullopt) {
+  AddedToken token;
+  token.content = object.require_string("content");
+  token.single_word = object.optional_boolean("single_word").value_or(false);
+  token.lstrip = object.optional_boolean("lstrip").value_or(false);
+  token.rstrip = object.optional_boolean("rstrip").value_or(false);
+  token.special = special ? *special : object.optional_boolean("special").value_or(false);
+  token.normalized = object.optional_boolean("normalized").value_or(!token.special);
+  return token;
+}
+
+inline void read_bert_normalizer(const JsonValue& object, BertNormalizerOptions& options) {
+  require_type(object, "BertNormalizer");
+  options.clean_text = object.require_boolean("clean_text");
+  options.handle_chinese_chars = object.require_boolean("handle_chinese_chars");
+  options.strip_accents = object.optional_boolean("strip_accents");
+  options.lowercase = object.require_boolean("lowercase");
+}
+
+// BertNormalizer, or a Sequence of it after any number of Lowercase.
+inline BertNormalizerOptions normalizer_from_json(const JsonValue& root) {
+  const JsonValue normalizer = root.require("normalizer", "BertNormalizer");
+  BertNormalizerOptions options;
+  const JsonValue type = normalizer.require("type", "BertNormalizer");
+  if (type.as_string() != "Sequence") {
+    read_bert_normalizer(normalizer, options);
+    return options;
+  }
+  const JsonValue list = normalizer.require("normalizers", "an array");
+  const std::vector<JsonValue> steps = list.elements();
+  if (steps.empty()) throw list.error("a BertNormalizer");
+  for (std::size_t i = 0; i + 1 < steps.size(); ++i) {
+    require_type(steps[i], "Lowercase");
+    options.lowercase_first = true;
+  }
+  read_bert_normalizer(steps.back(), options);
+  return options;
+}
+
+inline SequenceTemplate template_from_json(const JsonValue& list, const JsonValue& special_tokens,
+                                           bool pair) {
+  SequenceTemplate result;
+  int firsts = 0;
+  int seconds = 0;
+  for (const JsonValue& piece : list.elements()) {
+    if (const auto sequence = piece.find("Sequence")) {
+      const JsonValue id = sequence->require("id", "A or B");
+      const auto type = token_id(sequence->require("type_id", "an integer"));
+      if (id.as_string() == "A") {
+        ++firsts;
+        result.push_back(TemplatePiece::first(type));
+      } else if (id.as_string() == "B" && pair) {
+        ++seconds;
+        result.push_back(TemplatePiece::second(type));
+      } else {
+        throw id.error(pair ? "A or B" : "A");
+      }
+      continue;
+    }
+    const JsonValue special = piece.require("SpecialToken", "a Sequence or a SpecialToken");
+    const auto type = token_id(special.require("type_id", "an integer"));
+    const JsonValue token = special_tokens.require(special.require_string("id"), "a special token");
+    const std::vector<JsonValue> ids = token.require("ids", "an array").elements();
+    const std::vector<JsonValue> names = token.require("tokens", "an array").elements();
+    if (ids.size() != names.size()) throw token.error("as many ids as tokens");
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      result.push_back(TemplatePiece::special(names[i].as_string(), token_id(ids[i]), type));
+    }
+  }
+  if (firsts != 1 || seconds != (pair ? 1 : 0)) {
+    throw list.error(pair ? "each of the two sequences once" : "the sequence A once");
+  }
+  return result;
+}
+
+inline PostProcessor post_processor_from_json(const JsonValue& root) {
+  const auto processor = root.find("post_processor");
+  if (!processor) return {};
+  const JsonValue type = processor->require("type", "TemplateProcessing or BertProcessing");
+  if (type.as_string() == "BertProcessing") {
+    const auto token = [&](const char* key) {
+      const JsonValue value = processor->require(key, "a token and its id");
+      const std::vector<JsonValue> parts = value.elements();
+      if (parts.size() != 2) throw value.error("a token and its id");
+      return std::pair(parts[0].as_string(), token_id(parts[1]));
+    };
+    const auto [cls, cls_id] = token("cls");
+    const auto [sep, sep_id] = token("sep");
+    return PostProcessor::bert(cls, cls_id, sep, sep_id);
+  }
+  if (type.as_string() != "TemplateProcessing") {
+    throw type.error("TemplateProcessing or BertProcessing");
+  }
+  const JsonValue special_tokens = processor->require("special_tokens", "an object");
+  return {template_from_json(processor->require("single", "an array"), special_tokens, false),
+          template_from_json(processor->require("pair", "an array"), special_tokens, true)};
+}
+
+inline void read_wordpiece_model(const JsonValue& root, TokenizerConfig& config) {
+  const JsonValue model = root.require("model", "a WordPiece model");
+  if (const auto type = model.find("type"); type && type->as_string() != "WordPiece") {
+    throw type->error("WordPiece");
+  }
+  config.wordpiece.unk_token = model.require_string("unk_token");
+  config.wordpiece.continuing_subword_prefix = model.require_string("continuing_subword_prefix");
+  config.wordpiece.max_input_chars_per_word =
+      model.require_size("max_input_chars_per_word", 0, std::numeric_limits<std::int64_t>::max());
+  const JsonValue vocab = model.require("vocab", "an object of tokens and their ids");
+  if (vocab.size() > kMaxVocabularySize) {
+    throw vocab.error("at most " + std::to_string(kMaxVocabularySize) + " tokens");
+  }
+  std::vector<std::int32_t> ids;
+  ids.reserve(vocab.size());
+  for (const auto& [token, id] : vocab.members()) {
+    ids.push_back(token_id(id));
+    config.vocabulary.add(token, ids.back());
+  }
+  std::sort(ids.begin(), ids.end());
+  const auto twice = std::adjacent_find(ids.begin(), ids.end());
+  if (twice != ids.end()) {
+    throw ConfigError(vocab.file(), vocab.path(), "each id once",
+                      std::to_string(*twice) + " twice");
+  }
+}
+
+}  // namespace detail
+
+// Throws FileError, FormatError, and ConfigError for any kind of model, normalizer, pre-tokenizer
+// or post-processor other than BERT's. Truncation and padding are left to the caller of the
+// tokenizer, but truncation that keeps the end of a text is refused. The decoder is not looked at.
+inline TokenizerJson read_tokenizer_json(const std::string& path) {
+  const JsonDocument document = JsonDocument::read(path);
+  const JsonValue root = document.root();
+  TokenizerJson result;
+  detail::read_wordpiece_model(root, result.config);
+  result.config.normalizer = detail::normalizer_from_json(root);
+  detail::require_type(root.require("pre_tokenizer", "BertPreTokenizer"), "BertPreTokenizer");
+  result.config.post_processor = detail::post_processor_from_json(root);
+  if (const auto truncation = root.find("truncation")) {
+    const auto direction = truncation->find("direction");
+    if (direction && direction->as_string() != "Right") throw direction->error("\"Right\"");
+  }
+  if (const auto added = root.find("added_tokens")) {
+    for (const JsonValue& token : added->elements()) {
+      result.added_tokens.emplace_back(detail::token_id(token.require("id", "an integer")),
+                                       detail::added_token_from_json(token));
+    }
+  }
+  for (const auto& [id, token] : result.added_tokens) result.config.added_tokens.push_back(token);
+  return result;
+}
+
+}  // namespace semblance

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <cstddef>
+
+#include "semblance/core/executor.h"
+#include "semblance/layers/activation.h"
+#include "semblance/layers/layer_norm.h"
+#include "semblance/layers/linear.h"
+#include "semblance/layers/workspace.h"
+
+namespace semblance {
+
+struct FeedForwardParameters {
+  LinearParameters intermediate;  // [intermediate_size, hidden_size]
+  LinearParameters output;        // [hidden_size, intermediate_size]
+  LayerNormParameters output_layer_norm;
+};
+
+// Position-wise feed-forward block with its residual and layer norm (Vaswani et al. 2017, section
+// 3.3, with BERT's order): x = LayerNorm(x + activation(x W_1 + b_1) W_2 + b_2)
+template <LayerScalar Scalar, ActivationFunction Activation>
+class FeedForward {
+ public:
+  FeedForward(const FeedForwardParameters& parameters, Executor& executor)
+      : intermediate_(parameters.intermediate, executor),
+        output_(parameters.output, executor),
+        output_layer_norm_(parameters.output_layer_norm) {}
+
+  std::size_t byte_count() const noexcept {
+    return intermediate_.byte_count() + output_.byte_count();
+  }
+
+  // hidden_states [num_tokens, hidden_size], in place.
+  void forward(MatrixView<Scalar> hidden_states, Workspace<Scalar>& workspace,
+               Executor& executor) const {
+    const MatrixView<Scalar> intermediate = workspace.intermediate();
+    intermediate_.template forward<Activation>(hidden_states, intermediate, executor);
+    output_.forward(intermediate, hidden_states, executor, hidden_states);
+    output_layer_norm_.forward(hidden_states, executor);
+  }
+
+ private:
+  Linear<Scalar> intermediate_;
+  Linear<Scalar> output_;
+  LayerNorm<Scalar> output_layer_norm_;
+};
+
+}  // namespace semblance

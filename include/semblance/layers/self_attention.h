@@ -1,0 +1,116 @@
+#pragma once
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "semblance/core/executor.h"
+#include "semblance/core/parallel_for.h"
+#include "semblance/layers/layer_norm.h"
+#include "semblance/layers/linear.h"
+#include "semblance/layers/position_encoding.h"
+#include "semblance/layers/sequence_batch.h"
+#include "semblance/layers/workspace.h"
+#include "semblance/simd/kernels.h"
+#include "semblance/tensor/eigen_map.h"
+
+namespace semblance {
+
+struct SelfAttentionParameters {
+  LinearParameters query;  // [hidden_size, hidden_size] each
+  LinearParameters key;
+  LinearParameters value;
+  LinearParameters output;
+  LayerNormParameters output_layer_norm;
+  std::size_t num_attention_heads = 0;
+};
+
+// Multi-head self-attention with its residual and layer norm (Vaswani et al. 2017, eq. 1; BERT
+// keeps the 1/sqrt(head_dim) scale and normalizes after the residual):
+//   hidden_states = LayerNorm(hidden_states + Attention(hidden_states) W_O + b_O)
+// A text attends to its own tokens only; there is no padding and so no mask.
+template <LayerScalar Scalar, class Positions>
+requires PositionEncoding<Positions, Scalar>
+class SelfAttention {
+ public:
+  SelfAttention(const SelfAttentionParameters& parameters, const Positions* positions,
+                Executor& executor)
+      : query_key_value_(std::array{parameters.query, parameters.key, parameters.value}, executor),
+        output_(parameters.output, executor),
+        output_layer_norm_(parameters.output_layer_norm),
+        num_attention_heads_(parameters.num_attention_heads),
+        positions_(positions) {}
+
+  std::size_t byte_count() const noexcept {
+    return query_key_value_.byte_count() + output_.byte_count();
+  }
+
+  // hidden_states [num_tokens, hidden_size], in place.
+  void forward(const SequenceBatch& batch, MatrixView<Scalar> hidden_states,
+               Workspace<Scalar>& workspace, Executor& executor) const {
+    const MatrixView<Scalar> query_key_value = workspace.query_key_value();
+    const MatrixView<Scalar> context = workspace.context();
+    query_key_value_.forward(hidden_states, query_key_value, executor);
+    parallel_slices(executor, batch.batch_size() * num_attention_heads_, 1,
+                    [&](std::size_t slice, std::size_t first, std::size_t last) {
+                      for (std::size_t unit = first; unit < last; ++unit) {
+                        attend(batch, unit / num_attention_heads_, unit % num_attention_heads_,
+                               query_key_value, context, workspace.attention_scratch(slice));
+                      }
+                    });
+    output_.forward(context, hidden_states, executor, hidden_states);
+    output_layer_norm_.forward(hidden_states, executor);
+  }
+
+ private:
+  // One head of one text.
+  void attend(const SequenceBatch& batch, std::size_t sequence, std::size_t head,
+              MatrixView<Scalar> query_key_value, MatrixView<Scalar> context,
+              Scalar* scratch) const {
+    const std::size_t hidden_size = context.cols;
+    const std::size_t head_dim = hidden_size / num_attention_heads_;
+    const std::size_t length = batch.sequence_length(sequence);
+    if (length == 0) return;
+    const auto head_of = [&](MatrixView<Scalar> rows, std::size_t column) {
+      return MatrixView<Scalar>(rows.row(batch.start(sequence)) + column + head * head_dim, length,
+                                head_dim, rows.stride);
+    };
+    const auto query = head_of(query_key_value, 0);
+    const auto key = head_of(query_key_value, hidden_size);
+    const auto value = head_of(query_key_value, 2 * hidden_size);
+    const auto output = head_of(context, 0);
+    positions_->apply(query, key, value);
+    const Scalar scale = static_cast<Scalar>(1.0 / std::sqrt(static_cast<double>(head_dim)));
+    if constexpr (std::same_as<Scalar, float>) {
+      simd::kernels().attention({.query = query.data,
+                                 .key = key.data,
+                                 .value = value.data,
+                                 .stride = query.stride,
+                                 .length = length,
+                                 .head_dim = head_dim,
+                                 .first_row = 0,
+                                 .last_row = length,
+                                 .scale = scale,
+                                 .context = output.data,
+                                 .context_stride = output.stride,
+                                 .scratch = scratch});
+    } else {
+      RowMajorMatrix<Scalar> scores = as_eigen(query) * as_eigen(key).transpose() * scale;
+      for (Eigen::Index r = 0; r < scores.rows(); ++r) {
+        auto row = scores.row(r);
+        row = (row.array() - row.maxCoeff()).exp().matrix().eval();
+        row /= row.sum();
+      }
+      as_eigen(output) = scores * as_eigen(value);
+    }
+  }
+
+  Linear<Scalar> query_key_value_;
+  Linear<Scalar> output_;
+  LayerNorm<Scalar> output_layer_norm_;
+  std::size_t num_attention_heads_;
+  const Positions* positions_;  // shared by the layers of a model, which owns it
+};
+
+}  // namespace semblance

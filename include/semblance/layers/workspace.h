@@ -1,0 +1,82 @@
+#pragma once
+
+#include <cstddef>
+#include <utility>
+
+#include "semblance/core/aligned_buffer.h"
+#include "semblance/layers/parameter.h"
+#include "semblance/layers/sequence_batch.h"
+#include "semblance/simd/kernels.h"
+#include "semblance/tensor/tensor_view.h"
+
+namespace semblance {
+
+// Elements from row to row of a buffer of activations: whole cache lines, an odd number of them, so
+// that the rows of a tile fall into different sets of the L1 cache.
+template <LayerScalar Scalar>
+constexpr std::size_t padded_stride(std::size_t cols) noexcept {
+  constexpr std::size_t line = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
+  const std::size_t num_lines = (cols + line - 1) / line;
+  return (num_lines | 1) * line;
+}
+
+// What the layers write between the hidden states going in and coming out. Grows on demand and is
+// reused, so that a forward pass of a size met before allocates nothing. One pass at a time.
+template <LayerScalar Scalar>
+class Workspace {
+ public:
+  struct Sizes {
+    std::size_t embedding_size = 0;
+    std::size_t hidden_size = 0;
+    std::size_t intermediate_size = 0;
+    std::size_t head_dim = 0;
+  };
+
+  void prepare(const Sizes& sizes, const SequenceBatch& batch, std::size_t concurrency) {
+    sizes_ = sizes;
+    const std::size_t tokens = batch.num_tokens();
+    embedding_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.embedding_size));
+    hidden_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.hidden_size));
+    query_key_value_.reserve_discarding(tokens * padded_stride<Scalar>(3 * sizes.hidden_size));
+    context_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.hidden_size));
+    intermediate_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.intermediate_size));
+    num_tokens_ = tokens;
+    if constexpr (std::same_as<Scalar, float>) {
+      constexpr std::size_t line = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
+      const std::size_t wanted = simd::kernels().attention_scratch(batch.longest(), sizes.head_dim);
+      scratch_stride_ = (wanted + line - 1) / line * line;
+      scratch_.reserve_discarding(scratch_stride_ * concurrency);
+    }
+  }
+
+  MatrixView<Scalar> embedding() noexcept { return view(embedding_, sizes_.embedding_size); }
+  MatrixView<Scalar> hidden() noexcept { return view(hidden_, sizes_.hidden_size); }
+  MatrixView<Scalar> query_key_value() noexcept {
+    return view(query_key_value_, 3 * sizes_.hidden_size);
+  }
+  MatrixView<Scalar> context() noexcept { return view(context_, sizes_.hidden_size); }
+  MatrixView<Scalar> intermediate() noexcept {
+    return view(intermediate_, sizes_.intermediate_size);
+  }
+  // Scratch of the attention kernel for one slice of parallel work.
+  Scalar* attention_scratch(std::size_t slice) noexcept {
+    return scratch_.data() + slice * scratch_stride_;
+  }
+
+ private:
+  MatrixView<Scalar> view(AlignedBuffer<Scalar>& buffer, std::size_t cols) const noexcept {
+    return {buffer.data(), num_tokens_, cols, padded_stride<Scalar>(cols)};
+  }
+
+  Sizes sizes_;
+  std::size_t num_tokens_ = 0;
+  std::size_t scratch_stride_ = 0;
+  AlignedBuffer<Scalar> embedding_;
+  AlignedBuffer<Scalar> hidden_;
+  AlignedBuffer<Scalar> query_key_value_;
+  AlignedBuffer<Scalar> context_;
+  AlignedBuffer<Scalar> intermediate_;
+  AlignedBuffer<Scalar> scratch_;
+};
+
+}  // namespace semblance

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "semblance/core/compiled.h"
+#include "semblance/encode_options.h"
+#include "semblance/io/model_config.h"
+#include "semblance/models/encoder_model.h"
+#include "semblance/pooling/embedding_head.h"
+#include "semblance/pooling/pooling.h"
+#include "semblance/text/bert_tokenizer.h"
+
+namespace semblance {
+
+class WeightFiles;
+
+// A model folder, read: what SentenceEncoder works with.
+struct LoadedModel {
+  std::string folder;
+  ModelConfig config;
+  std::shared_ptr<const WeightFiles> weights;
+  std::unique_ptr<const EncoderModel<float>> encoder;
+  std::unique_ptr<const BertTokenizer> tokenizer;
+  std::size_t max_length = 0;  // in tokens, [CLS] and [SEP] included
+
+  std::vector<Pooling> poolings{Pooling::cls};  // concatenated in this order
+  bool pool_prompt = true;
+  std::string pooling_source;  // where the pooling is written, or that it is a default
+  EmbeddingHead head;          // what follows the pooling
+
+  std::map<std::string, std::string> prompts;
+  std::optional<std::string> default_prompt_name;
+  std::string similarity_fn_name = "cosine";
+  std::optional<std::size_t> truncate_dim;
+};
+
+// Reads a folder and checks that its parts fit one another. Throws FileError, FormatError,
+// ConfigError or ShapeError.
+SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& path,
+                                                                  const LoadOptions& options);
+
+}  // namespace semblance
+
+#if !defined(SEMBLANCE_COMPILED)
+#include "semblance/load_model_folder.h"
+#endif

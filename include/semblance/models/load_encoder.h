@@ -1,0 +1,65 @@
+#pragma once
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "semblance/core/error.h"
+#include "semblance/core/executor.h"
+#include "semblance/io/model_config.h"
+#include "semblance/io/weight_files.h"
+#include "semblance/models/bert.h"
+#include "semblance/models/distilbert.h"
+#include "semblance/models/encoder_model.h"
+#include "semblance/models/roformer.h"
+#include "semblance/models/transformer_encoder.h"
+
+namespace semblance {
+
+namespace detail {
+
+template <LayerScalar Scalar, ActivationFunction Activation>
+std::unique_ptr<EncoderModel<Scalar>> make_encoder(const ModelConfig& config,
+                                                   std::shared_ptr<const WeightFiles> files,
+                                                   Executor& executor) {
+  const auto build = [&]<class Positions>(const EncoderParameters& parameters,
+                                          Positions positions) {
+    return std::make_unique<TransformerEncoder<Scalar, Activation, Positions>>(
+        parameters, std::move(positions), files, executor);
+  };
+  if (config.model_type == "roformer") {
+    return build(roformer_parameters(*files, config),
+                 RotaryPositions<Scalar>(config.max_position_embeddings, config.head_dim(),
+                                         config.rotary_value));
+  }
+  if (config.model_type == "distilbert") {
+    return build(distilbert_parameters(*files, config), AbsolutePositions{});
+  }
+  return build(bert_parameters(*files, config), AbsolutePositions{});
+}
+
+}  // namespace detail
+
+// Builds the encoder that `config` describes from its weights: model_type picks the checkpoint keys
+// and the position scheme, hidden_act the activation. The embedding tables are used where the files
+// have them; the layer matrices are packed, on all threads of `executor`.
+// Throws ConfigError for a model or an activation not supported, ShapeError for a tensor that is
+// missing or does not fit.
+template <LayerScalar Scalar>
+std::unique_ptr<EncoderModel<Scalar>> load_encoder(const ModelConfig& config,
+                                                   std::shared_ptr<const WeightFiles> files,
+                                                   Executor& executor) {
+  const std::string& name = config.hidden_act;
+  const auto make = [&]<class Activation>(Activation) {
+    return detail::make_encoder<Scalar, Activation>(config, std::move(files), executor);
+  };
+  if (name == "gelu") return make(Gelu{});
+  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return make(GeluTanh{});
+  if (name == "relu") return make(Relu{});
+  if (name == "silu") return make(Silu{});
+  if (name == "tanh") return make(Tanh{});
+  throw ConfigError("config.json", "hidden_act",
+                    "one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh", '"' + name + '"');
+}
+
+}  // namespace semblance

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <vector>
+
+#include "semblance/core/executor.h"
+#include "semblance/core/parallel_for.h"
+#include "semblance/search/best_hits.h"
+
+namespace semblance {
+
+// Scores blocks of rows for some queries. Each task works on its own copy.
+template <class T>
+concept BlockScorer = std::copy_constructible<T> &&
+    requires(T scorer, std::size_t i, float* scores) {
+  scorer.begin_block(i, i);             // (first, count): the rows that the next calls score
+  scorer.score_block(i, i, i, scores);  // (query, first, count, scores [count])
+};
+
+// What a scan passes over: rows [0, num_rows) of this call, numbered from first_row in the hits.
+struct ScanExtent {
+  std::size_t num_rows = 0;
+  std::size_t first_row = 0;
+  std::size_t block_rows = 1;
+};
+
+// Offers every row to the best hits of every query: best [num_queries]. A block of rows is scored
+// for all queries of a task while it is in the cache, so few queries run at the speed of memory.
+// The outcome does not depend on the executor: hits have a total order.
+template <BlockScorer Scorer>
+void scan_blocks(const ScanExtent& extent, const Scorer& scorer, std::vector<BestHits>& best,
+                 std::size_t k, Executor* executor);
+
+namespace detail {
+
+template <BlockScorer Scorer>
+void scan_range(const ScanExtent& extent, std::size_t begin, std::size_t end, Scorer scorer,
+                std::size_t first_query, std::size_t last_query, BestHits* best) {
+  std::vector<float> scores(extent.block_rows);
+  for (std::size_t first = begin; first < end; first += extent.block_rows) {
+    const std::size_t count = std::min(extent.block_rows, end - first);
+    scorer.begin_block(first, count);
+    for (std::size_t q = first_query; q < last_query; ++q) {
+      scorer.score_block(q, first, count, scores.data());
+      BestHits& hits = best[q - first_query];
+      for (std::size_t r = 0; r < count; ++r) {
+        // Rows come in order, so an equal score never displaces an earlier row of this task.
+        if (hits.full() && !(scores[r] >= hits.worst().score)) continue;
+        hits.add({extent.first_row + first + r, scores[r]});
+      }
+    }
+  }
+}
+
+}  // namespace detail
+
+template <BlockScorer Scorer>
+void scan_blocks(const ScanExtent& extent, const Scorer& scorer, std::vector<BestHits>& best,
+                 std::size_t k, Executor* executor) {
+  const std::size_t num_queries = best.size();
+  if (k == 0 || num_queries == 0 || extent.num_rows == 0) return;
+  const std::size_t threads = executor != nullptr ? executor->concurrency() : 1;
+  constexpr std::size_t kQueriesPerTask = 8;
+  if (threads == 1) {
+    detail::scan_range(extent, 0, extent.num_rows, scorer, 0, num_queries, best.data());
+  } else if (num_queries >= threads * kQueriesPerTask) {
+    // Enough queries to pay for every task reading all rows; no second set of hits.
+    parallel_slices(
+        *executor, num_queries, 1, [&](std::size_t, std::size_t first, std::size_t last) {
+          detail::scan_range(extent, 0, extent.num_rows, scorer, first, last, best.data() + first);
+        });
+  } else {
+    std::vector<std::vector<BestHits>> found(threads);
+    parallel_slices(*executor, extent.num_rows, extent.block_rows,
+                    [&](std::size_t slice, std::size_t begin, std::size_t end) {
+                      found[slice].assign(num_queries, BestHits(k));
+                      detail::scan_range(extent, begin, end, scorer, 0, num_queries,
+                                         found[slice].data());
+                    });
+    for (const auto& of_slice : found) {
+      for (std::size_t q = 0; q < of_slice.size(); ++q) best[q].add(of_slice[q]);
+    }
+  }
+}
+
+}  // namespace semblance

@@ -1,0 +1,296 @@
+// Products on packed weights: kTileRows rows by one panel of kPanelVecs * 16 columns at a time.
+
+inline constexpr std::size_t kPanelWidth = kPanelVecs * kLanes;
+
+inline void pack_weight(const float* weight, std::size_t out_features, std::size_t in_features,
+                        std::size_t first_panel, std::size_t last_panel, float* packed) noexcept {
+  constexpr std::size_t kStrip = 64;  // inputs at a time, so that the panel is written in order
+  for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
+    float* to = packed + panel * kPanelWidth * in_features;
+    for (std::size_t strip = 0; strip < in_features; strip += kStrip) {
+      const std::size_t inputs = in_features - strip < kStrip ? in_features - strip : kStrip;
+      for (std::size_t column = 0; column < kPanelWidth; column += kLanes) {
+        const std::size_t first = panel * kPanelWidth + column;
+        const std::size_t count = first >= out_features ? 0 : out_features - first;
+        transpose_rows<true>(weight + (count == 0 ? 0 : first * in_features) + strip, in_features,
+                             count < kLanes ? count : kLanes, inputs,
+                             to + strip * kPanelWidth + column, kPanelWidth);
+      }
+    }
+  }
+  finish_streaming();
+}
+
+// Steps of k from one visit of a row block to the next: a piece of the panel this deep stays in the
+// first-level cache while the row blocks pass over it. Sums wait in memory in between, unrounded.
+// Few row blocks wait for memory: smaller pieces of two panels in turn make a steadier stream, and
+// the activations of a piece stay in the first-level cache too.
+inline constexpr std::size_t kFewBlocks = 3;
+inline constexpr std::size_t kShallow = 1024 / kPanelWidth;
+inline constexpr std::size_t kDeep = 12288 / kPanelWidth;
+
+// Rows whose activations stay in the second-level cache while the panels pass by.
+inline constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxChunkRows = 336 / kTileRows * kTileRows;
+
+// One visit of a row block: everything a micro-kernel and its epilogue need.
+struct Tile {
+  const float* input;  // [rows, k]
+  std::size_t input_stride;
+  const float* panel;  // [k, kPanelWidth]
+  std::size_t k;
+  bool first;  // of the visits that make the sums
+  bool last;
+  float* partial;           // [rows, kPanelWidth], the sums between visits
+  const float* ahead;       // weights to prefetch meanwhile
+  std::size_t ahead_lines;  // cache lines of them in four steps of k
+  std::size_t columns;      // kPanelWidth, or less in the last panel
+  const float* bias;        // of the first column, or null
+  Activation activation;
+  const float* residual;
+  std::size_t residual_stride;
+  float* output;
+  std::size_t output_stride;
+};
+
+template <std::size_t kRows>
+SEMBLANCE_INLINE void clear(FloatVec (&sums)[kRows][kPanelVecs]) {
+  SEMBLANCE_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) {
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kPanelVecs; ++v) sums[r][v] = splat(0.0f);
+  }
+}
+
+template <std::size_t kRows>
+SEMBLANCE_INLINE void load_sums(const float* from, std::size_t stride,
+                                FloatVec (&sums)[kRows][kPanelVecs]) {
+  SEMBLANCE_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) {
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kPanelVecs; ++v) sums[r][v] = load(from + r * stride + v * kLanes);
+  }
+}
+
+template <std::size_t kRows>
+SEMBLANCE_INLINE void store_sums(float* to, std::size_t stride,
+                                 const FloatVec (&sums)[kRows][kPanelVecs]) {
+  SEMBLANCE_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) {
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kPanelVecs; ++v) store(to + r * stride + v * kLanes, sums[r][v]);
+  }
+}
+
+// sums[r][v] += input[r] * panel[v], one fma.
+template <std::size_t kRows>
+SEMBLANCE_INLINE void accumulate_step(const float* input, std::size_t input_stride,
+                                      const float* panel, FloatVec (&sums)[kRows][kPanelVecs]) {
+  FloatVec weight[kPanelVecs];
+  SEMBLANCE_UNROLL
+  for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = load(panel + v * kLanes);
+  SEMBLANCE_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) {
+    const FloatVec value = splat(input[r * input_stride]);
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kPanelVecs; ++v) sums[r][v] = fma(value, weight[v], sums[r][v]);
+  }
+}
+
+// The fma chain along k, continued from `sums`.
+template <std::size_t kRows>
+SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride, const float* panel,
+                                 std::size_t k, const float* ahead, std::size_t ahead_lines,
+                                 FloatVec (&sums)[kRows][kPanelVecs]) {
+  constexpr std::size_t kSteps = 4;
+  constexpr std::size_t kLine = 64 / sizeof(float);
+  std::size_t i = 0;
+  for (; i + kSteps <= k; i += kSteps) {
+    for (std::size_t line = 0; line < ahead_lines; ++line) {
+      __builtin_prefetch(ahead, 0, 2);
+      ahead += kLine;
+    }
+    SEMBLANCE_UNROLL
+    for (std::size_t step = 0; step < kSteps; ++step) {
+      accumulate_step<kRows>(input + i + step, input_stride, panel, sums);
+      panel += kPanelWidth;
+    }
+  }
+  for (; i < k; ++i) {
+    accumulate_step<kRows>(input + i, input_stride, panel, sums);
+    panel += kPanelWidth;
+  }
+}
+
+// output = activation(sums + bias) + residual over a tile of sums in memory.
+template <Activation kActivation>
+inline void finish_rows(const Tile& tile, const float* sums, std::size_t rows) noexcept {
+  for (std::size_t r = 0; r < rows; ++r) {
+    for (std::size_t column = 0; column < tile.columns; column += kLanes) {
+      const std::size_t left = tile.columns - column;
+      const std::size_t count = left < kLanes ? left : kLanes;
+      FloatVec value = load(sums + r * kPanelWidth + column);
+      if (tile.bias != nullptr) value = add(value, load_partial(tile.bias + column, count));
+      value = activated<kActivation>(value);
+      if (tile.residual != nullptr) {
+        const float* residual = tile.residual + r * tile.residual_stride + column;
+        value = add(value, load_partial(residual, count));
+      }
+      store_partial(tile.output + r * tile.output_stride + column, count, value);
+    }
+  }
+}
+
+inline void finish_tile(const Tile& tile, const float* sums, std::size_t rows) noexcept {
+  switch (tile.activation) {
+    case Activation::identity: return finish_rows<Activation::identity>(tile, sums, rows);
+    case Activation::gelu: return finish_rows<Activation::gelu>(tile, sums, rows);
+    case Activation::gelu_tanh: return finish_rows<Activation::gelu_tanh>(tile, sums, rows);
+    case Activation::relu: return finish_rows<Activation::relu>(tile, sums, rows);
+    case Activation::silu: return finish_rows<Activation::silu>(tile, sums, rows);
+    case Activation::tanh: return finish_rows<Activation::tanh>(tile, sums, rows);
+  }
+}
+
+template <std::size_t kRows>
+inline void run_tile(const Tile& tile) noexcept {
+  FloatVec sums[kRows][kPanelVecs];
+  if (tile.first) {
+    clear<kRows>(sums);
+  } else {
+    load_sums<kRows>(tile.partial, kPanelWidth, sums);
+  }
+  accumulate<kRows>(tile.input, tile.input_stride, tile.panel, tile.k, tile.ahead, tile.ahead_lines,
+                    sums);
+  if (!tile.last) return store_sums<kRows>(tile.partial, kPanelWidth, sums);
+  if (tile.activation == Activation::identity && tile.columns == kPanelWidth) {
+    if (tile.bias != nullptr) {
+      SEMBLANCE_UNROLL
+      for (std::size_t v = 0; v < kPanelVecs; ++v) {
+        const FloatVec bias = load(tile.bias + v * kLanes);
+        SEMBLANCE_UNROLL
+        for (std::size_t r = 0; r < kRows; ++r) sums[r][v] = add(sums[r][v], bias);
+      }
+    }
+    if (tile.residual != nullptr) {
+      SEMBLANCE_UNROLL
+      for (std::size_t r = 0; r < kRows; ++r) {
+        const float* residual = tile.residual + r * tile.residual_stride;
+        SEMBLANCE_UNROLL
+        for (std::size_t v = 0; v < kPanelVecs; ++v) {
+          sums[r][v] = add(sums[r][v], load(residual + v * kLanes));
+        }
+      }
+    }
+    return store_sums<kRows>(tile.output, tile.output_stride, sums);
+  }
+  store_sums<kRows>(tile.partial, kPanelWidth, sums);
+  finish_tile(tile, tile.partial, kRows);
+}
+
+using TileFunction = void (*)(const Tile&) noexcept;
+
+template <std::size_t kRows>
+inline TileFunction tile_function(std::size_t rows) noexcept {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) return tile_function<kRows - 1>(rows);
+  }
+  return run_tile<kRows>;
+}
+
+// Row blocks of nearly equal height: the first `num_high` have one row more than `low`.
+struct RowBlocks {
+  std::size_t count;
+  std::size_t low;
+  std::size_t num_high;
+  TileFunction low_tile;
+  TileFunction high_tile;
+
+  explicit RowBlocks(std::size_t rows)
+      : count((rows + kTileRows - 1) / kTileRows),
+        low(rows / count),
+        num_high(rows % count),
+        low_tile(tile_function<kTileRows>(low)),
+        high_tile(tile_function<kTileRows>(low + (num_high != 0 ? 1 : 0))) {}
+};
+
+// Rows [first_row, first_row + rows) of the columns of `num_panels` panels from first_column on.
+//   partial [num_panels, blocks, kTileRows, kPanelWidth]
+inline void linear_panels(const LinearCall& call, const RowBlocks& blocks, std::size_t first_row,
+                          std::size_t first_column, std::size_t num_panels,
+                          float* partial) noexcept {
+  constexpr std::size_t kLine = 64 / sizeof(float);
+  constexpr std::size_t kLinesInFourSteps = 4 * kPanelWidth / kLine;
+  const std::size_t depth = blocks.count <= kFewBlocks ? kShallow : kDeep;
+  const std::size_t lines_per_block = (kLinesInFourSteps + blocks.count - 1) / blocks.count;
+  const std::size_t panel_size = kPanelWidth * call.in_features;
+  const float* panels = call.packed_weight + first_column * call.in_features;
+  const bool is_end = first_column + num_panels * kPanelWidth >= call.last_column;
+  std::size_t done = 0;
+  do {
+    Tile tile;
+    tile.k = call.in_features - done < depth ? call.in_features - done : depth;
+    tile.first = done == 0;
+    tile.last = done + tile.k == call.in_features;
+    for (std::size_t p = 0; p < num_panels; ++p) {
+      const std::size_t column = first_column + p * kPanelWidth;
+      const std::size_t left = call.last_column - column;
+      tile.panel = panels + p * panel_size + done * kPanelWidth;
+      if (p + 1 < num_panels) {
+        tile.ahead = tile.panel + panel_size;
+      } else if (!tile.last) {
+        tile.ahead = panels + (done + tile.k) * kPanelWidth;
+      } else {
+        tile.ahead = is_end ? call.next_weight : panels + num_panels * panel_size;
+      }
+      std::size_t lines_left = tile.ahead == nullptr ? 0 : kLinesInFourSteps;
+      std::size_t row = first_row;
+      for (std::size_t block = 0; block < blocks.count; ++block) {
+        tile.ahead_lines = lines_left < lines_per_block ? lines_left : lines_per_block;
+        lines_left -= tile.ahead_lines;
+        tile.input = call.input + row * call.input_stride + done;
+        tile.input_stride = call.input_stride;
+        tile.partial = partial + (p * blocks.count + block) * kTileRows * kPanelWidth;
+        tile.columns = left < kPanelWidth ? left : kPanelWidth;
+        tile.bias = call.bias == nullptr ? nullptr : call.bias + column;
+        tile.activation = call.activation;
+        tile.residual = call.residual == nullptr
+                            ? nullptr
+                            : call.residual + row * call.residual_stride + column;
+        tile.residual_stride = call.residual_stride;
+        tile.output = call.output + row * call.output_stride + column;
+        tile.output_stride = call.output_stride;
+        const bool is_high = block < blocks.num_high;
+        (is_high ? blocks.high_tile : blocks.low_tile)(tile);
+        row += blocks.low + (is_high ? 1 : 0);
+        tile.ahead += tile.ahead_lines * (tile.k / 4) * kLine;
+      }
+    }
+    done += tile.k;
+  } while (done < call.in_features);
+}
+
+inline void linear(const LinearCall& call) noexcept {
+  if (call.rows == 0) return;
+  alignas(64) float partial[kMaxChunkRows * kPanelWidth];
+  const std::size_t row_bytes = (call.in_features + 1) * sizeof(float);
+  std::size_t chunk_rows = kChunkBytes / row_bytes / kTileRows * kTileRows;
+  if (chunk_rows < 4 * kTileRows) chunk_rows = 4 * kTileRows;
+  if (chunk_rows > kMaxChunkRows) chunk_rows = kMaxChunkRows;
+  const std::size_t num_chunks = (call.rows + chunk_rows - 1) / chunk_rows;
+  std::size_t row = 0;
+  for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
+    const std::size_t end = call.rows * (chunk + 1) / num_chunks;
+    const RowBlocks blocks(end - row);
+    const std::size_t group = blocks.count <= kFewBlocks ? 2 : 1;
+    std::size_t column = call.first_column;
+    while (column < call.last_column) {
+      const std::size_t columns = call.last_column - column;
+      const std::size_t panels_left = (columns + kPanelWidth - 1) / kPanelWidth;
+      const std::size_t num_panels = panels_left < group ? panels_left : group;
+      linear_panels(call, blocks, row, column, num_panels, partial);
+      column += num_panels * kPanelWidth;
+    }
+    row = end;
+  }
+}

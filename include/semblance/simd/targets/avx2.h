@@ -1,0 +1,205 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "semblance/simd/kernel_table.h"
+#include "semblance/simd/target_region.h"
+#include "semblance/simd/targets/scalar.h"
+
+// AVX2 with FMA and F16C: 16 lanes are two registers, tiles are 6 rows by 2 registers.
+namespace semblance::simd::avx2 {
+
+SEMBLANCE_TARGET_BEGIN("avx2,fma,f16c")
+
+inline constexpr std::size_t kLanes = 16;
+inline constexpr std::size_t kPanelVecs = 1;
+inline constexpr std::size_t kTileRows = 6;
+
+struct FloatVec {
+  __m256 low;
+  __m256 high;
+};
+
+// 16 times all bits, then 16 times none: 16 - count on are the lanes of a partial vector.
+alignas(64) inline constexpr std::int32_t kLaneMasks[32] = {-1, -1, -1, -1, -1, -1, -1, -1,
+                                                            -1, -1, -1, -1, -1, -1, -1, -1};
+
+SEMBLANCE_INLINE __m256i lane_mask(std::size_t count, std::size_t half) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(kLaneMasks + (16 - count) + 8 * half));
+}
+SEMBLANCE_INLINE FloatVec load(const float* from) {
+  return {_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)};
+}
+SEMBLANCE_INLINE FloatVec load_partial(const float* from, std::size_t count) {
+  return {_mm256_maskload_ps(from, lane_mask(count, 0)),
+          _mm256_maskload_ps(from + 8, lane_mask(count, 1))};
+}
+SEMBLANCE_INLINE void store(float* to, FloatVec a) {
+  _mm256_storeu_ps(to, a.low);
+  _mm256_storeu_ps(to + 8, a.high);
+}
+SEMBLANCE_INLINE void store_partial(float* to, std::size_t count, FloatVec a) {
+  _mm256_maskstore_ps(to, lane_mask(count, 0), a.low);
+  _mm256_maskstore_ps(to + 8, lane_mask(count, 1), a.high);
+}
+SEMBLANCE_INLINE FloatVec splat(float value) {
+  const __m256 all = _mm256_set1_ps(value);
+  return {all, all};
+}
+SEMBLANCE_INLINE FloatVec add(FloatVec a, FloatVec b) {
+  return {_mm256_add_ps(a.low, b.low), _mm256_add_ps(a.high, b.high)};
+}
+SEMBLANCE_INLINE FloatVec sub(FloatVec a, FloatVec b) {
+  return {_mm256_sub_ps(a.low, b.low), _mm256_sub_ps(a.high, b.high)};
+}
+// Not to be fused with an addition.
+SEMBLANCE_INLINE __m256 product(__m256 a, __m256 b) {
+  __m256 result = _mm256_mul_ps(a, b);
+  __asm__("" : "+x"(result));
+  return result;
+}
+SEMBLANCE_INLINE FloatVec mul(FloatVec a, FloatVec b) {
+  return {product(a.low, b.low), product(a.high, b.high)};
+}
+SEMBLANCE_INLINE FloatVec div(FloatVec a, FloatVec b) {
+  return {_mm256_div_ps(a.low, b.low), _mm256_div_ps(a.high, b.high)};
+}
+SEMBLANCE_INLINE FloatVec fma(FloatVec a, FloatVec b, FloatVec c) {
+  return {_mm256_fmadd_ps(a.low, b.low, c.low), _mm256_fmadd_ps(a.high, b.high, c.high)};
+}
+SEMBLANCE_INLINE FloatVec max(FloatVec a, FloatVec b) {
+  return {_mm256_max_ps(a.low, b.low), _mm256_max_ps(a.high, b.high)};
+}
+SEMBLANCE_INLINE FloatVec min(FloatVec a, FloatVec b) {
+  return {_mm256_min_ps(a.low, b.low), _mm256_min_ps(a.high, b.high)};
+}
+SEMBLANCE_INLINE FloatVec abs(FloatVec a) {
+  const __m256 sign_bit = _mm256_set1_ps(-0.0f);
+  return {_mm256_andnot_ps(sign_bit, a.low), _mm256_andnot_ps(sign_bit, a.high)};
+}
+SEMBLANCE_INLINE FloatVec copy_sign(FloatVec magnitude, FloatVec sign) {
+  const __m256 sign_bit = _mm256_set1_ps(-0.0f);
+  return {
+      _mm256_or_ps(_mm256_andnot_ps(sign_bit, magnitude.low), _mm256_and_ps(sign_bit, sign.low)),
+      _mm256_or_ps(_mm256_andnot_ps(sign_bit, magnitude.high), _mm256_and_ps(sign_bit, sign.high))};
+}
+SEMBLANCE_INLINE FloatVec select_less(FloatVec a, FloatVec b, FloatVec x, FloatVec y) {
+  return {_mm256_blendv_ps(y.low, x.low, _mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ)),
+          _mm256_blendv_ps(y.high, x.high, _mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ))};
+}
+SEMBLANCE_INLINE FloatVec keep_first(FloatVec a, std::size_t count, FloatVec b) {
+  return {_mm256_blendv_ps(b.low, a.low, _mm256_castsi256_ps(lane_mask(count, 0))),
+          _mm256_blendv_ps(b.high, a.high, _mm256_castsi256_ps(lane_mask(count, 1)))};
+}
+SEMBLANCE_INLINE __m256 power_of_two(__m256 shifted, __m256i base) {
+  return _mm256_castsi256_ps(
+      _mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), base));
+}
+SEMBLANCE_INLINE FloatVec power_of_two(FloatVec shifted, float base) {
+  const __m256i bits = _mm256_castps_si256(_mm256_set1_ps(base));
+  return {power_of_two(shifted.low, bits), power_of_two(shifted.high, bits)};
+}
+SEMBLANCE_INLINE float reduce_sum(FloatVec a) {
+  const __m256 by_8 = _mm256_add_ps(a.low, a.high);
+  const __m128 by_4 = _mm_add_ps(_mm256_castps256_ps128(by_8), _mm256_extractf128_ps(by_8, 1));
+  const __m128 by_2 = _mm_add_ps(by_4, _mm_movehl_ps(by_4, by_4));
+  return _mm_cvtss_f32(_mm_add_ss(by_2, _mm_movehdup_ps(by_2)));
+}
+SEMBLANCE_INLINE float reduce_max(FloatVec a) {
+  const __m256 by_8 = _mm256_max_ps(a.low, a.high);
+  const __m128 by_4 = _mm_max_ps(_mm256_castps256_ps128(by_8), _mm256_extractf128_ps(by_8, 1));
+  const __m128 by_2 = _mm_max_ps(by_4, _mm_movehl_ps(by_4, by_4));
+  return _mm_cvtss_f32(_mm_max_ss(by_2, _mm_movehdup_ps(by_2)));
+}
+SEMBLANCE_INLINE float divide(float a, float b) { return a / b; }
+SEMBLANCE_INLINE float square_root(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+SEMBLANCE_INLINE __m256 widen_8_bfloat16(const std::uint16_t* from) {
+  const __m128i bits = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+SEMBLANCE_INLINE FloatVec widen_bfloat16(const std::uint16_t* from) {
+  return {widen_8_bfloat16(from), widen_8_bfloat16(from + 8)};
+}
+SEMBLANCE_INLINE FloatVec widen_float16(const std::uint16_t* from) {
+  return {_mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))),
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 8)))};
+}
+
+// 8 rows from memory become columns; missing rows and columns read as zero.
+SEMBLANCE_INLINE void transpose_8(const float* from, std::size_t from_stride, std::size_t rows,
+                                  std::size_t columns, float* to, std::size_t to_stride) {
+  const __m256i mask = lane_mask(columns < 8 ? columns : 8, 0);
+  __m256 row[8];
+  __m256 pair[8];
+  SEMBLANCE_UNROLL
+  for (std::size_t r = 0; r < 8; ++r) {
+    row[r] = r < rows ? _mm256_maskload_ps(from + r * from_stride, mask) : _mm256_setzero_ps();
+  }
+  SEMBLANCE_UNROLL
+  for (std::size_t i = 0; i < 8; i += 2) {
+    pair[i] = _mm256_unpacklo_ps(row[i], row[i + 1]);
+    pair[i + 1] = _mm256_unpackhi_ps(row[i], row[i + 1]);
+  }
+  SEMBLANCE_UNROLL
+  for (std::size_t i = 0; i < 8; i += 4) {
+    row[i] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0x44);
+    row[i + 1] = _mm256_shuffle_ps(pair[i], pair[i + 2], 0xEE);
+    row[i + 2] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+    row[i + 3] = _mm256_shuffle_ps(pair[i + 1], pair[i + 3], 0xEE);
+  }
+  SEMBLANCE_UNROLL
+  for (std::size_t i = 0; i < 4; ++i) {
+    pair[i] = _mm256_permute2f128_ps(row[i], row[i + 4], 0x20);
+    pair[i + 4] = _mm256_permute2f128_ps(row[i], row[i + 4], 0x31);
+  }
+  SEMBLANCE_UNROLL
+  for (std::size_t i = 0; i < 8; ++i) {
+    if (i < columns) _mm256_storeu_ps(to + i * to_stride, pair[i]);
+  }
+}
+
+// to[c * to_stride + r] = from[r * from_stride + c] for 16 rows, those from `rows` on read as zero.
+template <bool kStreaming>
+inline void transpose_rows(const float* from, std::size_t from_stride, std::size_t rows,
+                           std::size_t columns, float* to, std::size_t to_stride) noexcept {
+  for (std::size_t c = 0; c < columns; c += 8) {
+    for (std::size_t r = 0; r < 16; r += 8) {
+      const std::size_t present = rows < r ? 0 : rows - r;
+      transpose_8(from + (present == 0 ? 0 : r * from_stride) + c, from_stride, present,
+                  columns - c, to + c * to_stride + r, to_stride);
+    }
+  }
+}
+SEMBLANCE_INLINE void finish_streaming() {}
+
+inline void rotate_pairs(float* values, const float* sine, const float* cosine,
+                         std::size_t pairs) noexcept {
+  const __m256i twice = _mm256_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3);
+  std::size_t i = 0;
+  for (; i + 4 <= pairs; i += 4) {
+    const __m256 value = _mm256_loadu_ps(values + 2 * i);
+    const __m256 sines =
+        _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_loadu_ps(sine + i)), twice);
+    const __m256 cosines =
+        _mm256_permutevar8x32_ps(_mm256_castps128_ps256(_mm_loadu_ps(cosine + i)), twice);
+    const __m256 crossed = product(_mm256_permute_ps(value, 0xB1), sines);
+    _mm256_storeu_ps(values + 2 * i, _mm256_fmaddsub_ps(value, cosines, crossed));
+  }
+  scalar::rotate_pairs(values + 2 * i, sine + i, cosine + i, pairs - i);
+}
+
+// Included in the order of use.
+// clang-format off
+#include "semblance/simd/generic/math.inl.h"
+#include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/rows.inl.h"
+#include "semblance/simd/generic/table.inl.h"
+// clang-format on
+
+SEMBLANCE_TARGET_END()
+
+}  // namespace semblance::simd::avx2

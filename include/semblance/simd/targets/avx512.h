@@ -1,0 +1,179 @@
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "semblance/simd/kernel_table.h"
+#include "semblance/simd/target_region.h"
+#include "semblance/simd/targets/scalar.h"
+
+// AVX-512: 16 lanes are one register, tiles are 14 rows by 2 registers.
+namespace semblance::simd::avx512 {
+
+SEMBLANCE_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")
+
+inline constexpr std::size_t kLanes = 16;
+inline constexpr std::size_t kPanelVecs = 2;
+inline constexpr std::size_t kTileRows = 14;
+
+struct FloatVec {
+  __m512 v;
+};
+
+SEMBLANCE_INLINE __mmask16 first_lanes(std::size_t count) {
+  return static_cast<__mmask16>((1u << count) - 1u);
+}
+SEMBLANCE_INLINE FloatVec load(const float* from) { return {_mm512_loadu_ps(from)}; }
+SEMBLANCE_INLINE FloatVec load_partial(const float* from, std::size_t count) {
+  return {_mm512_maskz_loadu_ps(first_lanes(count), from)};
+}
+SEMBLANCE_INLINE void store(float* to, FloatVec a) { _mm512_storeu_ps(to, a.v); }
+SEMBLANCE_INLINE void store_partial(float* to, std::size_t count, FloatVec a) {
+  _mm512_mask_storeu_ps(to, first_lanes(count), a.v);
+}
+SEMBLANCE_INLINE FloatVec splat(float value) { return {_mm512_set1_ps(value)}; }
+SEMBLANCE_INLINE FloatVec add(FloatVec a, FloatVec b) { return {_mm512_add_ps(a.v, b.v)}; }
+SEMBLANCE_INLINE FloatVec sub(FloatVec a, FloatVec b) { return {_mm512_sub_ps(a.v, b.v)}; }
+// Not to be fused with an addition.
+SEMBLANCE_INLINE FloatVec mul(FloatVec a, FloatVec b) {
+  __m512 result = _mm512_mul_ps(a.v, b.v);
+  __asm__("" : "+v"(result));
+  return {result};
+}
+SEMBLANCE_INLINE FloatVec div(FloatVec a, FloatVec b) { return {_mm512_div_ps(a.v, b.v)}; }
+SEMBLANCE_INLINE FloatVec fma(FloatVec a, FloatVec b, FloatVec c) {
+  return {_mm512_fmadd_ps(a.v, b.v, c.v)};
+}
+SEMBLANCE_INLINE FloatVec max(FloatVec a, FloatVec b) { return {_mm512_max_ps(a.v, b.v)}; }
+SEMBLANCE_INLINE FloatVec min(FloatVec a, FloatVec b) { return {_mm512_min_ps(a.v, b.v)}; }
+SEMBLANCE_INLINE FloatVec abs(FloatVec a) { return {_mm512_abs_ps(a.v)}; }
+SEMBLANCE_INLINE FloatVec copy_sign(FloatVec magnitude, FloatVec sign) {
+  const __m512i sign_bit = _mm512_set1_epi32(static_cast<int>(0x80000000u));
+  constexpr int kFirstSelects = 0xCA;  // truth table of a ? b : c
+  return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
+      sign_bit, _mm512_castps_si512(sign.v), _mm512_castps_si512(magnitude.v), kFirstSelects))};
+}
+SEMBLANCE_INLINE FloatVec select_less(FloatVec a, FloatVec b, FloatVec x, FloatVec y) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
+}
+SEMBLANCE_INLINE FloatVec keep_first(FloatVec a, std::size_t count, FloatVec b) {
+  return {_mm512_mask_blend_ps(first_lanes(count), b.v, a.v)};
+}
+SEMBLANCE_INLINE FloatVec power_of_two(FloatVec shifted, float base) {
+  return {
+      _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23),
+                                           _mm512_castps_si512(_mm512_set1_ps(base))))};
+}
+SEMBLANCE_INLINE float reduce_sum(FloatVec a) {
+  const __m256 by_8 = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 by_4 = _mm_add_ps(_mm256_castps256_ps128(by_8), _mm256_extractf128_ps(by_8, 1));
+  const __m128 by_2 = _mm_add_ps(by_4, _mm_movehl_ps(by_4, by_4));
+  return _mm_cvtss_f32(_mm_add_ss(by_2, _mm_movehdup_ps(by_2)));
+}
+SEMBLANCE_INLINE float reduce_max(FloatVec a) {
+  const __m256 by_8 = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 by_4 = _mm_max_ps(_mm256_castps256_ps128(by_8), _mm256_extractf128_ps(by_8, 1));
+  const __m128 by_2 = _mm_max_ps(by_4, _mm_movehl_ps(by_4, by_4));
+  return _mm_cvtss_f32(_mm_max_ss(by_2, _mm_movehdup_ps(by_2)));
+}
+SEMBLANCE_INLINE float divide(float a, float b) { return a / b; }
+SEMBLANCE_INLINE float square_root(float a) { return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a))); }
+SEMBLANCE_INLINE FloatVec widen_bfloat16(const std::uint16_t* from) {
+  const __m256i bits = _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(bits), 16))};
+}
+SEMBLANCE_INLINE FloatVec widen_float16(const std::uint16_t* from) {
+  return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))};
+}
+
+// Rows r of 16 x 16 become columns: pairs, then quads within 128 bits, then the quads themselves.
+SEMBLANCE_INLINE void transpose_square(__m512 (&row)[16]) {
+  __m512 pair[16];
+  SEMBLANCE_UNROLL
+  for (int i = 0; i < 16; i += 2) {
+    pair[i] = _mm512_unpacklo_ps(row[i], row[i + 1]);
+    pair[i + 1] = _mm512_unpackhi_ps(row[i], row[i + 1]);
+  }
+  SEMBLANCE_UNROLL
+  for (int i = 0; i < 16; i += 4) {
+    row[i] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0x44);
+    row[i + 1] = _mm512_shuffle_ps(pair[i], pair[i + 2], 0xEE);
+    row[i + 2] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0x44);
+    row[i + 3] = _mm512_shuffle_ps(pair[i + 1], pair[i + 3], 0xEE);
+  }
+  SEMBLANCE_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    pair[i] = _mm512_shuffle_f32x4(row[i], row[i + 4], 0x88);
+    pair[i + 4] = _mm512_shuffle_f32x4(row[i], row[i + 4], 0xDD);
+    pair[i + 8] = _mm512_shuffle_f32x4(row[i + 8], row[i + 12], 0x88);
+    pair[i + 12] = _mm512_shuffle_f32x4(row[i + 8], row[i + 12], 0xDD);
+  }
+  SEMBLANCE_UNROLL
+  for (int i = 0; i < 4; ++i) {
+    row[i] = _mm512_shuffle_f32x4(pair[i], pair[i + 8], 0x88);
+    row[i + 8] = _mm512_shuffle_f32x4(pair[i], pair[i + 8], 0xDD);
+    row[i + 4] = _mm512_shuffle_f32x4(pair[i + 4], pair[i + 12], 0x88);
+    row[i + 12] = _mm512_shuffle_f32x4(pair[i + 4], pair[i + 12], 0xDD);
+  }
+}
+
+// to[c * to_stride + r] = from[r * from_stride + c] for 16 rows, those from `rows` on read as zero.
+// kStreaming writes past the caches: `to` and to_stride are then multiples of a cache line.
+template <bool kStreaming>
+inline void transpose_rows(const float* from, std::size_t from_stride, std::size_t rows,
+                           std::size_t columns, float* to, std::size_t to_stride) noexcept {
+  for (std::size_t c = 0; c < columns; c += 16) {
+    const std::size_t count = columns - c < 16 ? columns - c : 16;
+    const __mmask16 mask = first_lanes(count);
+    __m512 row[16];
+    SEMBLANCE_UNROLL
+    for (std::size_t r = 0; r < 16; ++r) {
+      row[r] =
+          r < rows ? _mm512_maskz_loadu_ps(mask, from + r * from_stride + c) : _mm512_setzero_ps();
+    }
+    transpose_square(row);
+    SEMBLANCE_UNROLL
+    for (std::size_t i = 0; i < 16; ++i) {
+      if (i >= count) break;
+      float* column = to + (c + i) * to_stride;
+      if constexpr (kStreaming) {
+        _mm512_stream_ps(column, row[i]);
+      } else {
+        _mm512_storeu_ps(column, row[i]);
+      }
+    }
+  }
+}
+// Makes streamed values visible to other threads.
+SEMBLANCE_INLINE void finish_streaming() { _mm_sfence(); }
+
+inline void rotate_pairs(float* values, const float* sine, const float* cosine,
+                         std::size_t pairs) noexcept {
+  const __m512i twice = _mm512_setr_epi32(0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7);
+  std::size_t i = 0;
+  for (; i + 8 <= pairs; i += 8) {
+    const __m512 value = _mm512_loadu_ps(values + 2 * i);
+    const __m512 sines =
+        _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(sine + i)));
+    const __m512 cosines =
+        _mm512_permutexvar_ps(twice, _mm512_castps256_ps512(_mm256_loadu_ps(cosine + i)));
+    const FloatVec crossed = mul({_mm512_permute_ps(value, 0xB1)}, {sines});
+    _mm512_storeu_ps(values + 2 * i, _mm512_fmaddsub_ps(value, cosines, crossed.v));
+  }
+  scalar::rotate_pairs(values + 2 * i, sine + i, cosine + i, pairs - i);
+}
+
+// Included in the order of use.
+// clang-format off
+#include "semblance/simd/generic/math.inl.h"
+#include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/rows.inl.h"
+#include "semblance/simd/generic/table.inl.h"
+// clang-format on
+
+SEMBLANCE_TARGET_END()
+
+}  // namespace semblance::simd::avx512

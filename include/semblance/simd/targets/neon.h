@@ -1,0 +1,161 @@
+#pragma once
+
+#include <arm_neon.h>
+
+#include <cstddef>
+#include <cstdint>
+
+#include "semblance/simd/kernel_table.h"
+#include "semblance/simd/target_region.h"
+#include "semblance/simd/targets/scalar.h"
+
+// Advanced SIMD of AArch64, part of every such CPU: 16 lanes are four registers, tiles are 6 rows
+// by 4 registers.
+namespace semblance::simd::neon {
+
+inline constexpr std::size_t kLanes = 16;
+inline constexpr std::size_t kPanelVecs = 1;
+inline constexpr std::size_t kTileRows = 6;
+
+struct FloatVec {
+  float32x4_t q[4];
+};
+
+template <class Function>
+SEMBLANCE_INLINE FloatVec each_quarter(Function function) {
+  return {{function(0), function(1), function(2), function(3)}};
+}
+
+SEMBLANCE_INLINE FloatVec load(const float* from) {
+  return each_quarter([&](int i) { return vld1q_f32(from + 4 * i); });
+}
+SEMBLANCE_INLINE void store(float* to, const FloatVec& a) {
+  vst1q_f32(to, a.q[0]);
+  vst1q_f32(to + 4, a.q[1]);
+  vst1q_f32(to + 8, a.q[2]);
+  vst1q_f32(to + 12, a.q[3]);
+}
+SEMBLANCE_INLINE FloatVec load_partial(const float* from, std::size_t count) {
+  float lanes[kLanes] = {};
+  for (std::size_t i = 0; i < count; ++i) lanes[i] = from[i];
+  return load(lanes);
+}
+SEMBLANCE_INLINE void store_partial(float* to, std::size_t count, const FloatVec& a) {
+  float lanes[kLanes];
+  store(lanes, a);
+  for (std::size_t i = 0; i < count; ++i) to[i] = lanes[i];
+}
+SEMBLANCE_INLINE FloatVec splat(float value) {
+  return each_quarter([&](int) { return vdupq_n_f32(value); });
+}
+SEMBLANCE_INLINE FloatVec add(const FloatVec& a, const FloatVec& b) {
+  return each_quarter([&](int i) { return vaddq_f32(a.q[i], b.q[i]); });
+}
+SEMBLANCE_INLINE FloatVec sub(const FloatVec& a, const FloatVec& b) {
+  return each_quarter([&](int i) { return vsubq_f32(a.q[i], b.q[i]); });
+}
+// Not to be fused with an addition.
+SEMBLANCE_INLINE FloatVec mul(const FloatVec& a, const FloatVec& b) {
+  return each_quarter([&](int i) {
+    float32x4_t result = vmulq_f32(a.q[i], b.q[i]);
+    __asm__("" : "+w"(result));
+    return result;
+  });
+}
+SEMBLANCE_INLINE FloatVec div(const FloatVec& a, const FloatVec& b) {
+  return each_quarter([&](int i) { return vdivq_f32(a.q[i], b.q[i]); });
+}
+SEMBLANCE_INLINE FloatVec fma(const FloatVec& a, const FloatVec& b, const FloatVec& c) {
+  return each_quarter([&](int i) { return vfmaq_f32(c.q[i], a.q[i], b.q[i]); });
+}
+// Comparisons and selections, because vmaxq and vminq treat NaN and signed zeros differently.
+SEMBLANCE_INLINE float32x4_t larger(float32x4_t a, float32x4_t b) {
+  return vbslq_f32(vcgtq_f32(a, b), a, b);
+}
+SEMBLANCE_INLINE FloatVec max(const FloatVec& a, const FloatVec& b) {
+  return each_quarter([&](int i) { return larger(a.q[i], b.q[i]); });
+}
+SEMBLANCE_INLINE FloatVec min(const FloatVec& a, const FloatVec& b) {
+  return each_quarter([&](int i) { return vbslq_f32(vcltq_f32(a.q[i], b.q[i]), a.q[i], b.q[i]); });
+}
+SEMBLANCE_INLINE FloatVec abs(const FloatVec& a) {
+  return each_quarter([&](int i) { return vabsq_f32(a.q[i]); });
+}
+SEMBLANCE_INLINE FloatVec copy_sign(const FloatVec& magnitude, const FloatVec& sign) {
+  const uint32x4_t sign_bit = vdupq_n_u32(0x80000000u);
+  return each_quarter([&](int i) { return vbslq_f32(sign_bit, sign.q[i], magnitude.q[i]); });
+}
+SEMBLANCE_INLINE FloatVec select_less(const FloatVec& a, const FloatVec& b, const FloatVec& x,
+                                      const FloatVec& y) {
+  return each_quarter([&](int i) { return vbslq_f32(vcltq_f32(a.q[i], b.q[i]), x.q[i], y.q[i]); });
+}
+SEMBLANCE_INLINE FloatVec keep_first(const FloatVec& a, std::size_t count, const FloatVec& b) {
+  const uint32x4_t index = {0, 1, 2, 3};
+  return each_quarter([&](int i) {
+    const uint32x4_t lane = vaddq_u32(index, vdupq_n_u32(4u * static_cast<unsigned>(i)));
+    const uint32x4_t kept = vcltq_u32(lane, vdupq_n_u32(static_cast<std::uint32_t>(count)));
+    return vbslq_f32(kept, a.q[i], b.q[i]);
+  });
+}
+SEMBLANCE_INLINE FloatVec power_of_two(const FloatVec& shifted, float base) {
+  const uint32x4_t bits = vreinterpretq_u32_f32(vdupq_n_f32(base));
+  return each_quarter([&](int i) {
+    const uint32x4_t exponent = vshlq_n_u32(vreinterpretq_u32_f32(shifted.q[i]), 23);
+    return vreinterpretq_f32_u32(vaddq_u32(exponent, bits));
+  });
+}
+SEMBLANCE_INLINE float reduce_sum(const FloatVec& a) {
+  const float32x4_t by_4 = vaddq_f32(vaddq_f32(a.q[0], a.q[2]), vaddq_f32(a.q[1], a.q[3]));
+  const float32x2_t by_2 = vadd_f32(vget_low_f32(by_4), vget_high_f32(by_4));
+  return vget_lane_f32(by_2, 0) + vget_lane_f32(by_2, 1);
+}
+SEMBLANCE_INLINE float reduce_max(const FloatVec& a) {
+  const float32x4_t by_4 = larger(larger(a.q[0], a.q[2]), larger(a.q[1], a.q[3]));
+  const float32x4_t by_2 = larger(by_4, vextq_f32(by_4, by_4, 2));
+  return vgetq_lane_f32(larger(by_2, vextq_f32(by_2, by_2, 1)), 0);
+}
+SEMBLANCE_INLINE float divide(float a, float b) { return a / b; }
+SEMBLANCE_INLINE float square_root(float a) { return vget_lane_f32(vsqrt_f32(vdup_n_f32(a)), 0); }
+SEMBLANCE_INLINE FloatVec widen_bfloat16(const std::uint16_t* from) {
+  return each_quarter(
+      [&](int i) { return vreinterpretq_f32_u32(vshll_n_u16(vld1_u16(from + 4 * i), 16)); });
+}
+SEMBLANCE_INLINE FloatVec widen_float16(const std::uint16_t* from) {
+  return each_quarter(
+      [&](int i) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from + 4 * i))); });
+}
+
+template <bool kStreaming>
+inline void transpose_rows(const float* from, std::size_t from_stride, std::size_t rows,
+                           std::size_t columns, float* to, std::size_t to_stride) noexcept {
+  scalar::transpose_rows<kStreaming>(from, from_stride, rows, columns, to, to_stride);
+}
+SEMBLANCE_INLINE void finish_streaming() {}
+
+inline void rotate_pairs(float* values, const float* sine, const float* cosine,
+                         std::size_t pairs) noexcept {
+  std::size_t i = 0;
+  for (; i + 4 <= pairs; i += 4) {
+    float32x4x2_t value = vld2q_f32(values + 2 * i);
+    const float32x4_t sines = vld1q_f32(sine + i);
+    const float32x4_t cosines = vld1q_f32(cosine + i);
+    float32x4_t odd_sine = vmulq_f32(value.val[1], sines);
+    float32x4_t even_sine = vmulq_f32(value.val[0], sines);
+    __asm__("" : "+w"(odd_sine), "+w"(even_sine));
+    value.val[0] = vfmaq_f32(vnegq_f32(odd_sine), value.val[0], cosines);
+    value.val[1] = vfmaq_f32(even_sine, value.val[1], cosines);
+    vst2q_f32(values + 2 * i, value);
+  }
+  scalar::rotate_pairs(values + 2 * i, sine + i, cosine + i, pairs - i);
+}
+
+// Included in the order of use.
+// clang-format off
+#include "semblance/simd/generic/math.inl.h"
+#include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/rows.inl.h"
+#include "semblance/simd/generic/table.inl.h"
+// clang-format on
+
+}  // namespace semblance::simd::neon

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/text/bert_normalizer.h"
+#include "semblance/text/unicode.h"
+#include "semblance/text/utf8.h"
+#include "semblance/text/vocabulary.h"
+#include "semblance/text/word_segmenter.h"
+#include "semblance/text/word_splitter.h"
+
+namespace semblance {
+
+// RoFormer's rule for words (transformers, models/roformer/tokenization_utils.py,
+// JiebaPreTokenizer): jieba cuts the normalized text; a word that the vocabulary holds stays whole,
+// of any other each ideograph is a word and so is what stands between ideographs and whitespace.
+// There is no rule for punctuation, since jieba makes every mark a word, except + # & . _ % -
+// inside a word of its dictionary.
+//
+// The normalizer must leave ideographs without spaces around them (handle_chinese_chars = false).
+class JiebaWordSplitter final : public WordSplitter {
+ public:
+  JiebaWordSplitter(WordSegmenter segmenter, Vocabulary vocabulary)
+      : segmenter_(std::move(segmenter)), vocabulary_(std::move(vocabulary)) {}
+
+  void split(const NormalizedText& text,
+             std::vector<std::pair<std::size_t, std::size_t>>& words) const override {
+    std::string bytes;
+    std::vector<std::size_t> index;  // of the code point that begins or goes on at each byte
+    for (std::size_t i = 0; i < text.size(); ++i) {
+      append_utf8(text[i].value, bytes);
+      index.resize(bytes.size(), i);
+    }
+    index.push_back(text.size());
+
+    for (const WordSegmenter::Word& word : segmenter_.cut(bytes)) {
+      const std::size_t first = index[word.begin];
+      const std::size_t last = index[word.end];
+      const auto spelling = std::string_view(bytes).substr(word.begin, word.end - word.begin);
+      if (vocabulary_.id(spelling)) {
+        words.emplace_back(first, last);
+      } else {
+        split_unknown(text, first, last, words);
+      }
+    }
+  }
+
+ private:
+  static void split_unknown(const NormalizedText& text, std::size_t first, std::size_t last,
+                            std::vector<std::pair<std::size_t, std::size_t>>& words) {
+    for (std::size_t begin = first; begin < last;) {
+      const auto ends_word = [&](std::size_t i) {
+        return is_chinese_character(text[i].value) || is_whitespace(text[i].value);
+      };
+      std::size_t end = begin;
+      while (end < last && !ends_word(end)) ++end;
+      if (end == begin) ++end;
+      if (!is_whitespace(text[begin].value)) words.emplace_back(begin, end);
+      begin = end;
+    }
+  }
+
+  WordSegmenter segmenter_;
+  Vocabulary vocabulary_;
+};
+
+}  // namespace semblance

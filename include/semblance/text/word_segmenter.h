@@ -1,0 +1,146 @@
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/text/utf8.h"
+#include "semblance/text/word_dictionary.h"
+
+namespace semblance {
+
+// Cuts a text into words as jieba does without its hidden Markov model: of all ways to write a run
+// of Chinese, Latin letters and digits as words of the dictionary and single characters, the one of
+// the highest probability (the product of the words' frequencies). Equal to jieba-rs's
+// cut(text, hmm = false) given the same dictionary.
+//
+// Immutable; cut() may run on many threads at once.
+class WordSegmenter {
+ public:
+  // A word, as bytes [begin, end) of the text.
+  struct Word {
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    friend bool operator==(const Word&, const Word&) = default;
+  };
+
+  explicit WordSegmenter(WordDictionary dictionary)
+      : dictionary_(std::make_shared<const WordDictionary>(std::move(dictionary))) {}
+
+  const WordDictionary& dictionary() const noexcept { return *dictionary_; }
+
+  // The words end to end; together they are the whole text, white space and punctuation included.
+  // What decode_utf8() replaces is a word by itself.
+  std::vector<Word> cut(std::string_view text) const;
+
+ private:
+  void cut_run(std::string_view text, Word run, std::vector<Word>& words) const;
+
+  std::shared_ptr<const WordDictionary> dictionary_;  // shared by copies
+};
+
+namespace detail {
+
+inline bool is_ascii_alphanumeric(char32_t c) noexcept {
+  return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
+}
+
+// The characters of which jieba's dictionary words are made: a word is looked for only in a run of
+// these, anything else is a word by itself.
+inline bool is_jieba_word_character(char32_t c) noexcept {
+  if (c < 0x80) {
+    return is_ascii_alphanumeric(c) || c == '+' || c == '#' || c == '&' || c == '.' || c == '_' ||
+           c == '%' || c == '-';
+  }
+  return (c >= 0x4E00 && c <= 0x9FFF) || (c >= 0x3400 && c <= 0x4DBF) ||
+         (c >= 0xF900 && c <= 0xFAFF) || (c >= 0x20000 && c <= 0x2A6DF) ||
+         (c >= 0x2A700 && c <= 0x2EBEF) || (c >= 0x2F800 && c <= 0x2FA1F);
+}
+
+}  // namespace detail
+
+inline std::vector<WordSegmenter::Word> WordSegmenter::cut(std::string_view text) const {
+  std::vector<Word> words;
+  std::size_t at = 0;
+  while (at < text.size()) {
+    Word run{at, at};
+    while (run.end < text.size()) {
+      const auto [c, size] = decode_utf8(text.substr(run.end));
+      if (!detail::is_jieba_word_character(c)) break;
+      run.end += size;
+    }
+    if (run.end > run.begin) {
+      cut_run(text, run, words);
+      at = run.end;
+      continue;
+    }
+    const std::string_view rest = text.substr(at);
+    const std::size_t size = rest.starts_with("\r\n") ? 2 : decode_utf8(rest).length;
+    words.push_back({at, at + size});
+    at += size;
+  }
+  return words;
+}
+
+inline void WordSegmenter::cut_run(std::string_view text, Word run,
+                                   std::vector<Word>& words) const {
+  // The run's characters, and one past its end. Filled from the back: the log-probability of the
+  // best way from here to the end, and the character where its first word ends.
+  struct Character {
+    std::size_t begin = 0;
+    char32_t value = 0;
+    double log_probability = 0;
+    std::size_t next = 0;
+  };
+  std::vector<Character> characters;
+  for (std::size_t at = run.begin; at < run.end;) {
+    const auto [value, size] = decode_utf8(text.substr(at));
+    characters.push_back({.begin = at, .value = value});
+    at += size;
+  }
+  const std::size_t length = characters.size();
+  characters.push_back({.begin = run.end});
+
+  const WordDictionary& dictionary = *dictionary_;
+  for (std::size_t i = length; i-- > 0;) {
+    Character& best = characters[i];
+    WordDictionary::Range range;
+    for (std::size_t j = i; j < length; ++j) {
+      const auto spelling =
+          text.substr(characters[j].begin, characters[j + 1].begin - characters[j].begin);
+      range =
+          j == i ? dictionary.words_with(best.value, spelling) : dictionary.narrow(range, spelling);
+      if (range.first == range.last) break;
+      if (!dictionary.is_word(range)) continue;
+      const double log_probability =
+          dictionary.log_probability(range.first) + characters[j + 1].log_probability;
+      // Of equals the longer word wins.
+      if (best.next == 0 || log_probability >= best.log_probability) {
+        best.log_probability = log_probability;
+        best.next = j + 1;
+      }
+    }
+    if (best.next == 0) {
+      best.log_probability =
+          dictionary.unknown_log_probability() + characters[i + 1].log_probability;
+      best.next = i + 1;
+    }
+  }
+
+  // Latin letters and digits that found no longer word stay together.
+  const auto is_joined = [&](std::size_t i) {
+    return characters[i].next == i + 1 && detail::is_ascii_alphanumeric(characters[i].value);
+  };
+  for (std::size_t i = 0; i < length;) {
+    std::size_t end = characters[i].next;
+    if (is_joined(i)) {
+      while (end < length && is_joined(end)) ++end;
+    }
+    words.push_back({characters[i].begin, characters[end].begin});
+    i = end;
+  }
+}
+
+}  // namespace semblance

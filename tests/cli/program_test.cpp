@@ -1,0 +1,135 @@
+#include <gtest/gtest.h>
+
+#include "cli/run_program.h"
+
+namespace semblance::testing {
+namespace {
+
+const std::vector<std::string> kSubcommands = {"similarity", "encode", "tokenize", "search",
+                                               "info"};
+
+TEST(Program, WrongUsageIsOneLineAndStatusTwo) {
+  const std::vector<std::vector<std::string>> wrong = {
+      {},
+      {"dance"},
+      {"--loud"},
+      {"similarity", "a", "b"},
+      {"similarity", "--model", kModels + "bert-mlm", "a"},
+      {"similarity", "--model", kModels + "bert-mlm", "a", "b", "c"},
+      {"encode", "--model", kModels + "bert-mlm", "--input", "-"},
+      {"encode", "--model", kModels + "bert-mlm", "--input", "-", "--output", "-"},
+      {"encode", "--model", kModels + "bert-mlm", "--input", "-", "--output", "vectors.bin"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--pooling", "median"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--max-length", "0"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--max-length", "-3"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--batch-size", "many"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--threads", "0"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--dim", "1.5"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--format", "csv"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--input-format", "csv"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--normalize",
+       "--no-normalize"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--prompt", "a",
+       "--prompt-name", "b"},
+      {"tokenize"},
+      {"tokenize", "--model", "m", "--vocab", "v"},
+      {"tokenize", "--model", "m", "--no-do-lower-case"},
+      {"tokenize", "--vocab", "v", "--strip-accents", "perhaps"},
+      {"search", "--model", "m", "--corpus", "c"},
+      {"search", "--model", "m", "--corpus", "c", "--query", "q", "--top-k", "0"},
+      {"info"},
+  };
+  for (const auto& arguments : wrong) {
+    std::string shown;
+    for (const auto& argument : arguments) shown += argument + ' ';
+    const auto result = run_program(arguments);
+    EXPECT_EQ(result.status, 2) << shown;
+    EXPECT_TRUE(is_one_error_line(result.err)) << shown << result.err;
+    EXPECT_EQ(result.out, "") << shown;
+  }
+}
+
+TEST(Program, HelpGoesToStandardOutput) {
+  const auto result = run_program({"--help"});
+  EXPECT_EQ(result.status, 0);
+  EXPECT_EQ(result.err, "");
+  for (const auto& name : kSubcommands) {
+    EXPECT_NE(result.out.find(name), std::string::npos) << name;
+    const auto help = run_program({name, "--help"});
+    EXPECT_EQ(help.status, 0) << name;
+    EXPECT_EQ(help.err, "") << name;
+    EXPECT_NE(help.out.find("--model"), std::string::npos) << help.out;
+  }
+}
+
+TEST(Program, VersionIsThreeNumbers) {
+  const auto result = run_program({"--version"});
+  EXPECT_EQ(result.status, 0);
+  unsigned major = 0, minor = 0, patch = 0;
+  EXPECT_EQ(std::sscanf(result.out.c_str(), "%u.%u.%u\n", &major, &minor, &patch), 3);
+}
+
+TEST(Program, ABrokenModelFolderIsOneLineThatNamesTheFile) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  const auto broken = [&](const std::string& name) {
+    fs::copy(kModels + "bert-mlm", folder / name);
+    return folder / name;
+  };
+  const auto expect_error = [](const std::string& model, const std::string& file) {
+    const auto result = run_program({"similarity", "--model", model, "a", "b"});
+    EXPECT_EQ(result.status, 1) << model;
+    EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
+    EXPECT_NE(result.err.find(file), std::string::npos) << result.err;
+    EXPECT_EQ(result.out, "");
+  };
+  expect_error(folder / "nowhere", "nowhere");
+
+  fs::remove(broken("no-config") + "/config.json");
+  expect_error(folder / "no-config", "config.json");
+
+  fs::remove(broken("no-vocabulary") + "/vocab.txt");
+  expect_error(folder / "no-vocabulary", "vocab.txt");
+
+  fs::remove(broken("no-weights") + "/model.safetensors");
+  expect_error(folder / "no-weights", "model.safetensors");
+
+  fs::resize_file(broken("cut-weights") + "/model.safetensors", 5000);
+  expect_error(folder / "cut-weights", "model.safetensors");
+
+  std::ofstream(broken("cut-config") + "/config.json") << "{\"model_type\": \"be";
+  expect_error(folder / "cut-config", "config.json");
+
+  std::ofstream(broken("other-model") + "/config.json") << "{\"model_type\": \"gpt2\"}";
+  expect_error(folder / "other-model", "model_type");
+}
+
+TEST(Program, AnUnknownInstructionSetIsRefused) {
+  const auto result =
+      run_shell("SEMBLANCE_ISA=mmx \"$PROGRAM\" similarity --model " + kModels + "bert-mlm a b");
+  EXPECT_EQ(result.status, 1);
+  EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
+  EXPECT_NE(result.err.find("SEMBLANCE_ISA"), std::string::npos) << result.err;
+}
+
+TEST(Program, AFullDiskOrAClosedPipeIsOneLineAndStatusOne) {
+  const std::string model = " --model " + kModels + "bert-mlm ";
+  const auto full = run_shell("\"$PROGRAM\" similarity" + model + "a b >/dev/full");
+  EXPECT_EQ(full.status, 1);
+  EXPECT_TRUE(is_one_error_line(full.err)) << full.err;
+
+  const auto help = run_shell("\"$PROGRAM\" --help >/dev/full");
+  EXPECT_EQ(help.status, 1);
+  EXPECT_TRUE(is_one_error_line(help.err)) << help.err;
+
+  const auto closed =
+      run_shell("{ yes 2>/dev/null | head -c 300000 2>/dev/null | \"$PROGRAM\" encode" + model +
+                "--input - --output - --format tsv; echo \"status $?\" >&2; } | :");
+  const auto lines = lines_of(closed.err);
+  ASSERT_EQ(lines.size(), 2u) << closed.err;
+  EXPECT_TRUE(lines[0].starts_with("semblance: standard output: ")) << closed.err;
+  EXPECT_EQ(lines[1], "status 1");
+}
+
+}  // namespace
+}  // namespace semblance::testing

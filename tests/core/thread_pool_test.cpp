@@ -1,0 +1,262 @@
+#include "semblance/core/thread_pool.h"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <latch>
+#include <optional>
+#include <set>
+#include <stdexcept>
+#include <thread>
+#include <vector>
+
+#include "support/allocations.h"
+
+namespace semblance {
+namespace {
+
+using Team = ThreadPool::Team;
+
+// The threads that take part in one run, which cannot end before all of the team have come.
+std::set<std::thread::id> members_of(Team& team) {
+  const std::size_t size = team.concurrency();
+  std::vector<std::thread::id> ids(size);
+  std::latch all_here(static_cast<std::ptrdiff_t>(size));
+  team.run(size, [&](std::size_t i) {
+    ids[i] = std::this_thread::get_id();
+    all_here.arrive_and_wait();
+  });
+  return {ids.begin(), ids.end()};
+}
+
+TEST(ThreadPool, StartsNoThreadBeforeOneIsBorrowed) {
+  const ThreadPool pool(4);
+  EXPECT_EQ(pool.num_cores(), 4u);
+  EXPECT_EQ(pool.num_workers(), 0u);
+  EXPECT_EQ(ThreadPool(0).num_cores(), 1u);
+}
+
+TEST(Team, OfOneThreadStartsNoneAndRunsOnTheCaller) {
+  ThreadPool pool(4);
+  Team team(pool, 1);
+  EXPECT_EQ(team.concurrency(), 1u);
+  const auto caller = std::this_thread::get_id();
+  std::vector<std::size_t> order;
+  team.run(5, [&](std::size_t i) {
+    EXPECT_EQ(std::this_thread::get_id(), caller);
+    order.push_back(i);
+  });
+  EXPECT_EQ(order, (std::vector<std::size_t>{0, 1, 2, 3, 4}));
+  EXPECT_EQ(pool.num_workers(), 0u);
+}
+
+TEST(Team, OnAPoolOfOneCoreStartsNoThread) {
+  ThreadPool pool(1);
+  const Team team(pool, 0);
+  EXPECT_EQ(team.concurrency(), 1u);
+  EXPECT_EQ(pool.num_workers(), 0u);
+}
+
+TEST(Team, TakesAllCoresUnlessToldOtherwise) {
+  ThreadPool pool(4);
+  EXPECT_EQ(Team(pool, 0).concurrency(), 4u);
+  EXPECT_EQ(Team(pool, 3).concurrency(), 3u);
+  EXPECT_EQ(pool.num_workers(), 3u);
+}
+
+TEST(Team, HonoursANumberAboveTheCores) {
+  ThreadPool pool(2);
+  Team team(pool, 6);
+  EXPECT_EQ(team.concurrency(), 6u);
+  const auto members = members_of(team);
+  EXPECT_EQ(members.size(), 6u);
+  EXPECT_TRUE(members.contains(std::this_thread::get_id()));
+}
+
+TEST(Team, RunsEachTaskOnceWhateverTheirNumber) {
+  ThreadPool pool(4);
+  Team team(pool, 0);
+  for (const std::size_t num_tasks : {0u, 1u, 2u, 3u, 4u, 5u, 17u, 1000u}) {
+    std::vector<std::atomic<int>> visits(num_tasks);
+    team.run(num_tasks, [&](std::size_t i) { ++visits[i]; });
+    for (const auto& count : visits) EXPECT_EQ(count, 1);
+  }
+}
+
+TEST(Team, SeesWhatTheTasksWroteAndTasksSeeWhatTheCallerWrote) {
+  ThreadPool pool(3);
+  Team team(pool, 0);
+  std::vector<std::size_t> values(64, 0);  // plain memory: a race is the thread sanitizer's to find
+  for (std::size_t round = 1; round <= 100; ++round) {
+    team.run(values.size(), [&](std::size_t i) { values[i] += i * round; });
+    for (std::size_t i = 0; i < values.size(); ++i) values[i] += 1;
+  }
+  for (std::size_t i = 0; i < values.size(); ++i) EXPECT_EQ(values[i], i * 5050 + 100);
+}
+
+TEST(Team, UsesTheWorkersOfTheTeamBefore) {
+  ThreadPool pool(3);
+  std::set<std::thread::id> all;
+  for (int round = 0; round < 20; ++round) {
+    Team team(pool, 0);
+    all.merge(members_of(team));
+  }
+  EXPECT_EQ(all.size(), 3u);
+  EXPECT_EQ(pool.num_workers(), 2u);
+}
+
+TEST(Team, ThousandsOfTinyRunsLoseNoTask) {
+  ThreadPool pool(3);
+  Team team(pool, 0);
+  std::atomic<std::size_t> done{0};
+  constexpr std::size_t kRuns = 2000;
+  for (std::size_t i = 0; i < kRuns; ++i) {
+    team.run(3, [&](std::size_t) { done.fetch_add(1, std::memory_order_relaxed); });
+  }
+  EXPECT_EQ(done, 3 * kRuns);
+}
+
+TEST(Team, WorkersThatHaveFallenAsleepWakeUp) {
+  ThreadPool pool(3);
+  Team team(pool, 0);
+  for (int round = 0; round < 5; ++round) {
+    EXPECT_EQ(members_of(team).size(), 3u);
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));  // far beyond the spinning
+  }
+}
+
+TEST(Team, RethrowsAfterAllOtherTasksHaveFinished) {
+  ThreadPool pool(4);
+  Team team(pool, 0);
+  std::atomic<int> finished{0};
+  const auto task = [&](std::size_t i) {
+    if (i == 0) throw std::runtime_error("task 0");
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    ++finished;
+  };
+  try {
+    team.run(20, task);
+    FAIL() << "expected an exception";
+  } catch (const std::runtime_error& error) {
+    EXPECT_STREQ(error.what(), "task 0");
+    EXPECT_EQ(finished, 19);
+  }
+  team.run(3, [&](std::size_t) { ++finished; });
+  EXPECT_EQ(finished, 22);
+}
+
+TEST(Team, RethrowsOneOfManyExceptions) {
+  ThreadPool pool(4);
+  Team team(pool, 0);
+  for (int round = 0; round < 50; ++round) {
+    EXPECT_THROW(team.run(40, [](std::size_t i) { throw static_cast<int>(i); }), int);
+  }
+}
+
+TEST(Team, GetsWhatTheTeamsBeforeItLeave) {
+  ThreadPool pool(4);
+  std::optional<Team> first(std::in_place, pool, 3);
+  EXPECT_EQ(first->concurrency(), 3u);
+  {
+    // A caller's own thread is always there, so two callers and two workers are busy now.
+    const Team second(pool, 0);
+    EXPECT_EQ(second.concurrency(), 1u);
+    const Team third(pool, 0);
+    EXPECT_EQ(third.concurrency(), 1u);
+  }
+  first.reset();
+  EXPECT_EQ(Team(pool, 0).concurrency(), 4u);
+  EXPECT_EQ(pool.num_workers(), 3u);
+}
+
+TEST(Team, InsideATaskOfAnotherTeamFindsTheCoresTaken) {
+  ThreadPool pool(3);
+  Team outer(pool, 0);
+  std::atomic<std::size_t> done{0};
+  outer.run(6, [&](std::size_t) {
+    Team inner(pool, 0);
+    EXPECT_EQ(inner.concurrency(), 1u);
+    inner.run(10, [&](std::size_t) { ++done; });
+  });
+  EXPECT_EQ(done, 60u);
+  EXPECT_EQ(pool.num_workers(), 2u);
+}
+
+TEST(Team, ManyCallersTogetherBorrowNoMoreWorkersThanTheCoresLeave) {
+  constexpr std::size_t kCores = 3;
+  constexpr std::size_t kCallers = 6;
+  ThreadPool pool(kCores);
+  std::atomic<std::size_t> running{0};
+  std::atomic<std::size_t> most{0};
+  std::atomic<std::size_t> done{0};
+  std::vector<std::thread> callers;
+  for (std::size_t c = 0; c < kCallers; ++c) {
+    callers.emplace_back([&] {
+      for (int round = 0; round < 300; ++round) {
+        Team team(pool, 0);
+        team.run(4, [&](std::size_t) {
+          const std::size_t now = ++running;
+          std::size_t seen = most;
+          while (seen < now && !most.compare_exchange_weak(seen, now)) {
+          }
+          ++done;
+          --running;
+        });
+      }
+    });
+  }
+  for (auto& caller : callers) caller.join();
+  EXPECT_EQ(done, kCallers * 300 * 4);
+  EXPECT_LE(pool.num_workers(), kCores - 1);
+  EXPECT_LE(most, kCallers + kCores - 1);
+  // Everything came back.
+  EXPECT_EQ(Team(pool, 0).concurrency(), kCores);
+}
+
+TEST(Team, GoesOnWithFewerThreadsWhenNoMoreCanBeStarted) {
+  for (long allowed = 0; allowed < 8; ++allowed) {
+    ThreadPool starved(4);
+    testing::allocations_before_failure = allowed;
+    std::size_t concurrency = 0;
+    try {
+      const Team team(starved, 0);
+      concurrency = team.concurrency();
+    } catch (...) {
+    }
+    testing::allocations_before_failure = -1;
+    EXPECT_GE(concurrency, 1u) << "with " << allowed << " allocations";
+    EXPECT_LE(concurrency, static_cast<std::size_t>(allowed) + 1);
+    EXPECT_EQ(starved.num_workers(), concurrency - 1);
+    EXPECT_EQ(Team(starved, 0).concurrency(), 4u);
+  }
+}
+
+TEST(Team, RunAllocatesNothing) {
+  ThreadPool pool(3);
+  Team(pool, 0).run(3, [](std::size_t) {});
+  const std::size_t before = testing::num_allocations;
+  {
+    Team team(pool, 0);
+    for (int i = 0; i < 100; ++i) team.run(8, [](std::size_t) {});
+  }
+  EXPECT_EQ(testing::num_allocations, before);
+}
+
+TEST(ThreadPool, EndsWithWorkersBusyAMomentAgoOrLongAsleepOrNeverUsed) {
+  for (int round = 0; round < 50; ++round) {
+    ThreadPool pool(4);
+    Team team(pool, 0);
+    if (round % 3 != 0) team.run(8, [](std::size_t) {});
+    if (round % 10 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+}
+
+TEST(ThreadPool, SharedOneIsOneAndHasTheAvailableCores) {
+  EXPECT_EQ(&ThreadPool::shared(), &ThreadPool::shared());
+  EXPECT_EQ(ThreadPool::shared().num_cores(), available_cores());
+}
+
+}  // namespace
+}  // namespace semblance

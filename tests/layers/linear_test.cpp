@@ -1,0 +1,245 @@
+#include "semblance/layers/linear.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <limits>
+#include <span>
+#include <vector>
+
+#include "layers/plain_layers.h"
+#include "semblance/core/thread_pool.h"
+#include "support/padded_rows.h"
+#include "support/random_values.h"
+
+namespace semblance {
+namespace {
+
+using testing::PaddedRows;
+using testing::plain_linear;
+using testing::RandomLinear;
+using testing::RandomValues;
+using testing::same_bits;
+using testing::Values;
+
+// What float32 may differ from the exact result, output by output: each of the in_features fused
+// steps, the bias and the residual rounds once, by at most 2^-24 of sum |x w| + |b| + |r|; the
+// activation passes that on with a slope of at most 1.13 (gelu) and adds an error of its own of
+// 2.3 ulp, or 4e-8 absolute (simd/generic/math.inl.h). Double has the same with 2^-53, and Eigen's
+// order of summation.
+template <class Scalar>
+double error_bound(const RandomLinear& linear, std::span<const float> input, std::size_t row,
+                   std::size_t output, double activated, double residual) {
+  const std::size_t in = linear.in_features();
+  double sum = linear.bias ? std::abs(linear.bias->values()[output]) : 0.0;
+  for (std::size_t i = 0; i < in; ++i) {
+    sum += std::abs(static_cast<double>(input[row * in + i]) *
+                    static_cast<double>(linear.weight.values()[output * in + i]));
+  }
+  const double unit = std::numeric_limits<Scalar>::epsilon() / 2;
+  const double activation_error = unit * (4.6 * std::abs(activated) + 4e-8 * 0x1p24);
+  return 1.13 * unit * static_cast<double>(in + 1) * sum + activation_error +
+         unit * (std::abs(activated) + std::abs(residual));
+}
+
+template <class Scalar>
+class LinearOf : public ::testing::Test {};
+using Scalars = ::testing::Types<float, double>;
+TYPED_TEST_SUITE(LinearOf, Scalars);
+
+template <class Scalar, class Activation>
+void check_against_plain(std::size_t rows, std::size_t out, std::size_t in, double (*plain)(double),
+                         bool has_bias = true) {
+  RandomValues random(rows * 7919 + out * 31 + in);
+  const RandomLinear parameters(out, in, random, DType::f32, has_bias);
+  const std::vector<float> x = random.take(rows * in);
+  const std::vector<float> r = random.take(rows * out);
+  InlineExecutor executor;
+  const Linear<Scalar> linear(parameters.parameters(), executor);
+  EXPECT_EQ(linear.in_features(), in);
+  EXPECT_EQ(linear.out_features(), out);
+
+  const PaddedRows<Scalar> input(rows, in, x);
+  const PaddedRows<Scalar> residual(rows, out, r);
+  PaddedRows<Scalar> output(rows, out);
+  linear.template forward<Activation>(input.view(), output.view(), executor, residual.view());
+  EXPECT_TRUE(output.padding_untouched());
+
+  const Values expected = plain_linear(parameters, Values(x.begin(), x.end()), plain);
+  for (std::size_t i = 0; i < rows; ++i) {
+    for (std::size_t o = 0; o < out; ++o) {
+      const double activated = expected[i * out + o];
+      const double bound = error_bound<Scalar>(parameters, x, i, o, activated, r[i * out + o]);
+      ASSERT_NEAR(output.view().row(i)[o], activated + r[i * out + o], bound)
+          << rows << " x " << out << " x " << in << " at " << i << ", " << o;
+    }
+  }
+}
+
+TYPED_TEST(LinearOf, OddShapesAgreeWithPlainSumsWithinTheRoundingBound) {
+  for (const std::size_t rows : {1u, 2u, 7u, 13u, 17u, 30u}) {
+    for (const std::size_t out : {1u, 15u, 31u, 33u, 70u}) {
+      for (const std::size_t in : {1u, 2u, 33u, 100u}) {
+        check_against_plain<TypeParam, IdentityActivation>(rows, out, in, testing::plain_identity);
+      }
+    }
+  }
+}
+
+TYPED_TEST(LinearOf, NeedsNoBias) {
+  check_against_plain<TypeParam, IdentityActivation>(5, 9, 20, testing::plain_identity, false);
+}
+
+TYPED_TEST(LinearOf, EveryActivationComesBeforeTheResidual) {
+  check_against_plain<TypeParam, Gelu>(6, 37, 19, testing::plain_gelu);
+  check_against_plain<TypeParam, GeluTanh>(6, 37, 19, GeluTanh::apply);
+  check_against_plain<TypeParam, Relu>(6, 37, 19, Relu::apply);
+  check_against_plain<TypeParam, Silu>(6, 37, 19, Silu::apply);
+  check_against_plain<TypeParam, Tanh>(6, 37, 19, Tanh::apply);
+}
+
+template <class Scalar>
+std::vector<Scalar> run(const Linear<Scalar>& linear, std::span<const float> x, std::size_t rows,
+                        Executor& executor) {
+  const PaddedRows<Scalar> input(rows, linear.in_features(), x);
+  PaddedRows<Scalar> output(rows, linear.out_features());
+  linear.template forward<Gelu>(input.view(), output.view(), executor);
+  EXPECT_TRUE(output.padding_untouched());
+  return output.values();
+}
+
+TYPED_TEST(LinearOf, PartsSideBySideGiveTheValuesOfEachAlone) {
+  constexpr std::size_t kIn = 21, kRows = 5;
+  RandomValues random(3);
+  // Sizes that cut panels anywhere, several parts in one panel, types of all kinds, biases on some.
+  std::vector<RandomLinear> alone;
+  alone.emplace_back(5, kIn, random, DType::f32, false);
+  alone.emplace_back(1, kIn, random, DType::f16, true);
+  alone.emplace_back(70, kIn, random, DType::f32, true);
+  alone.emplace_back(3, kIn, random, DType::f64, false);
+  alone.emplace_back(37, kIn, random, DType::bf16, true);
+  std::vector<LinearParameters> parts;
+  for (const auto& part : alone) parts.push_back(part.parameters());
+  InlineExecutor executor;
+  const Linear<TypeParam> together(parts, executor);
+  ASSERT_EQ(together.out_features(), 116u);
+  const std::vector<float> x = random.take(kRows * kIn);
+  const auto found = run(together, x, kRows, executor);
+  std::size_t column = 0;
+  for (const auto& part : alone) {
+    const auto expected = run(Linear<TypeParam>(part.parameters(), executor), x, kRows, executor);
+    const std::size_t out = part.out_features();
+    for (std::size_t r = 0; r < kRows; ++r) {
+      for (std::size_t o = 0; o < out; ++o) {
+        // Exact in float, where each output has one order of operations; Eigen's order depends on
+        // the shape.
+        if constexpr (std::is_same_v<TypeParam, float>) {
+          ASSERT_EQ(found[r * 116 + column + o], expected[r * out + o]) << "column " << column + o;
+        } else {
+          ASSERT_NEAR(found[r * 116 + column + o], expected[r * out + o], 1e-13);
+        }
+      }
+    }
+    column += out;
+  }
+}
+
+TYPED_TEST(LinearOf, WeightsOfEveryTypeGiveTheBitsOfTheSameValuesInFloat32) {
+  constexpr std::size_t kIn = 50, kRows = 3;
+  InlineExecutor executor;
+  std::vector<std::vector<TypeParam>> results;
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16, DType::f64}) {
+    RandomValues random(4);
+    const RandomLinear parameters(45, kIn, random, dtype);
+    const std::vector<float> x = random.take(kRows * kIn);
+    results.push_back(
+        run(Linear<TypeParam>(parameters.parameters(), executor), x, kRows, executor));
+    EXPECT_EQ(results.back(), results.front()) << name_of(dtype);
+  }
+}
+
+TYPED_TEST(LinearOf, ResidualMayBeTheOutputItself) {
+  constexpr std::size_t kRows = 9, kIn = 30, kOut = 41;
+  RandomValues random(5);
+  const RandomLinear parameters(kOut, kIn, random);
+  const PaddedRows<TypeParam> input(kRows, kIn, random.take(kRows * kIn));
+  PaddedRows<TypeParam> in_place(kRows, kOut, random.take(kRows * kOut));
+  const PaddedRows<TypeParam> residual = in_place;
+  PaddedRows<TypeParam> apart(kRows, kOut);
+  InlineExecutor executor;
+  const Linear<TypeParam> linear(parameters.parameters(), executor);
+  linear.forward(input.view(), apart.view(), executor, residual.view());
+  linear.forward(input.view(), in_place.view(), executor, in_place.view());
+  EXPECT_EQ(in_place.values(), apart.values());
+  EXPECT_TRUE(in_place.padding_untouched());
+}
+
+TYPED_TEST(LinearOf, NoRowsAreFine) {
+  RandomValues random(6);
+  const RandomLinear parameters(40, 8, random);
+  InlineExecutor executor;
+  const Linear<TypeParam> linear(parameters.parameters(), executor);
+  EXPECT_TRUE(run(linear, {}, 0, executor).empty());
+}
+
+TEST(Linear, HasTheSameBitsWithAnyThreadCountAndAnySplitOfTheRows) {
+  constexpr std::size_t kRows = 40, kIn = 65, kOut = 200;
+  RandomValues random(7);
+  const RandomLinear parameters(kOut, kIn, random, DType::bf16);
+  const std::vector<float> x = random.take(kRows * kIn);
+  InlineExecutor alone;
+  const Linear<float> linear(parameters.parameters(), alone);
+  const auto expected = run(linear, x, kRows, alone);
+  ThreadPool pool(4);
+  for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
+    ThreadPool::Team team(pool, num_threads);
+    const Linear<float> packed_by_team(parameters.parameters(), team);
+    EXPECT_TRUE(same_bits(run(packed_by_team, x, kRows, team), expected)) << num_threads;
+  }
+  for (std::size_t rows = 1; rows <= 16; ++rows) {
+    for (std::size_t first = 0; first + rows <= kRows; first += rows) {
+      const auto found = run(linear, std::span(x).subspan(first * kIn, rows * kIn), rows, alone);
+      ASSERT_TRUE(same_bits(found, std::span(expected).subspan(first * kOut, rows * kOut)))
+          << rows << " rows from " << first;
+    }
+  }
+}
+
+TEST(Linear, NanStaysInItsRow) {
+  constexpr std::size_t kRows = 8, kIn = 12, kOut = 35;
+  RandomValues random(8);
+  const RandomLinear parameters(kOut, kIn, random);
+  std::vector<float> x = random.take(kRows * kIn);
+  InlineExecutor executor;
+  const Linear<float> linear(parameters.parameters(), executor);
+  const auto clean = run(linear, x, kRows, executor);
+  x[3 * kIn + 5] = std::numeric_limits<float>::quiet_NaN();
+  const auto found = run(linear, x, kRows, executor);
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    if (i / kOut == 3) {
+      EXPECT_TRUE(std::isnan(found[i]));
+    } else {
+      EXPECT_EQ(found[i], clean[i]);
+    }
+  }
+}
+
+TEST(Linear, SaysTheBytesItHolds) {
+  RandomValues random(9);
+  const RandomLinear parameters(3, 5, random);
+  InlineExecutor executor;
+  EXPECT_EQ(Linear<double>(parameters.parameters(), executor).byte_count(), (15 + 3) * 8u);
+  // Whole panels of columns.
+  const std::size_t width = simd::kernels().panel_width;
+  EXPECT_EQ(Linear<float>(parameters.parameters(), executor).byte_count(), (width * 5 + 3) * 4);
+}
+
+template <class T>
+concept LinearExists = requires {
+  typename Linear<T>;
+};
+static_assert(LinearExists<float> && LinearExists<double>);
+static_assert(!LinearExists<int> && !LinearExists<long double>);
+
+}  // namespace
+}  // namespace semblance

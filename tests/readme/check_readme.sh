@@ -1,0 +1,60 @@
+#!/bin/sh
+# Compiles and runs every code block of README.md as a reader would, in a scratch folder, with a tiny
+# model standing in for the founding one.
+#   check_readme.sh SOURCE_DIR PROGRAM SCRATCH_DIR CXX_COMPILER
+set -eu
+source=$1 program=$2 scratch=$3
+export CXX="$4"
+rm -rf "$scratch"
+mkdir -p "$scratch/bin" "$scratch/work"
+cd "$scratch"
+
+# blocks LANGUAGE: its fenced blocks as LANGUAGE.1, LANGUAGE.2, ...
+blocks() {
+  awk -v language="$1" '
+    inside && /^```/ { inside = 0; close(file); next }
+    inside { print > file; next }
+    $0 == "```" language { inside = 1; file = language "." ++count; printf "" > file; next }
+  ' "$source/README.md"
+}
+blocks sh
+blocks cpp
+blocks cmake
+other=$(grep -c '^```.' "$source/README.md")
+found=$(ls sh.* cpp.* cmake.* | wc -l)
+if [ "$other" -ne "$found" ]; then
+  echo "README.md has code blocks that this script does not know how to check"
+  exit 1
+fi
+
+# The hub's client: brings the tiny model under the name that is asked for.
+cat >bin/hf <<END
+#!/bin/sh
+[ "\$1" = download ] && [ "\$3" = --local-dir ] || exit 2
+rm -rf "\$4"
+cp -r "$source/tests/golden/models/bert-mlm" "\$4"
+END
+chmod +x bin/hf
+ln -s "$program" bin/semblance
+PATH=$scratch/bin:$PATH
+cd work
+
+cp ../cmake.1 CMakeLists.txt
+ln -s "$source" semblance
+for block in ../sh.*; do
+  if grep -q '^sh ' "$block"; then # the project's own scripts, which run this one
+    grep '^sh ' "$block" | while read -r _ script _; do sh -n "$source/$script"; done
+    continue
+  fi
+  echo "== $block"
+  sh -eu "$block"
+done
+for block in ../cpp.*; do
+  echo "== $block"
+  cp "$block" main.cpp
+  [ -d build ] || cmake -S . -B build >/dev/null
+  cmake --build build
+  build/app
+done
+cd "$source"
+rm -rf "$scratch"

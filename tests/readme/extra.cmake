@@ -1,0 +1,8 @@
+# Every code block of README.md compiles and runs.
+if(SEMBLANCE_BUILD_EXAMPLES)
+  add_test(NAME Readme.EveryCodeBlockCompilesAndRuns
+    COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_readme.sh ${PROJECT_SOURCE_DIR}
+            $<TARGET_FILE:semblance_program> ${PROJECT_BINARY_DIR}/readme ${CMAKE_CXX_COMPILER})
+  set_tests_properties(Readme.EveryCodeBlockCompilesAndRuns PROPERTIES
+    TIMEOUT 900 ENVIRONMENT "CMAKE_GENERATOR=${CMAKE_GENERATOR}")
+endif()

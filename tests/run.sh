@@ -1,0 +1,77 @@
+#!/bin/sh
+# Installs what is missing, builds, and runs the tests.
+#   sh tests/run.sh           everything
+#   sh tests/run.sh STAGE...  only these of
+#     plain      g++ at -O2, the tests on real models too where these can be had
+#     sanitized  clang++ with the address and undefined-behaviour sanitizers, assertions on
+#     threads    g++ with the thread sanitizer, over the tests that run on several threads
+set -u
+cd "$(dirname "$0")/.." || exit 1
+. third_party/debian.sh
+jobs=$(nproc 2>/dev/null || echo 2)
+targets= # all
+
+# build FOLDER [cmake argument...]
+build() {
+  folder=$1
+  shift
+  configure "$folder" -DSEMBLANCE_BUILD_TESTS=ON -DSEMBLANCE_WERROR=ON "$@" || return 1
+  # shellcheck disable=SC2086
+  cmake --build "$folder" -j "$jobs" ${targets:+--target $targets}
+}
+
+# run_tests FOLDER [ctest argument...]
+run_tests() {
+  folder=$1
+  shift
+  ctest --test-dir "$folder" -j "$jobs" --output-on-failure --no-tests=error "$@"
+}
+
+plain() {
+  SEMBLANCE_MODELS=$(models_folder)
+  export SEMBLANCE_MODELS
+  for model in bge-small-zh-v1.5 all-MiniLM-L6-v2; do
+    [ -d "$SEMBLANCE_MODELS/$model-bin" ] || fetch_model "$model" --with-bin ||
+      echo "SKIPPED: the tests on the real weights of $model, which cannot be had here"
+  done
+  build build -DSEMBLANCE_BUILD_EXAMPLES=ON && run_tests build
+}
+
+# Without the tests that build programs of their own: they would test the plain build again.
+sanitized() {
+  need clang libclang-rt-dev || need clang || return 1
+  build build/sanitized -DSEMBLANCE_BUILD_EXAMPLES=ON -DCMAKE_CXX_COMPILER=clang++ \
+    -DCMAKE_BUILD_TYPE=Debug "-DCMAKE_CXX_FLAGS_DEBUG=-O1 -g1" \
+    -DSEMBLANCE_SANITIZE=address,undefined &&
+    run_tests build/sanitized -E '^(simd_bits|Readme|Package|Refused)\.'
+}
+
+threads() {
+  targets='semblance_core_tests semblance_encoder_tests semblance_search_tests'
+  build build/threads -DSEMBLANCE_BUILD_EXAMPLES=OFF -DCMAKE_CXX_COMPILER=g++ \
+    -DSEMBLANCE_SANITIZE=thread &&
+    run_tests build/threads -R 'Thread|Concurren'
+  status=$?
+  targets=
+  return $status
+}
+
+[ $# -gt 0 ] || set -- plain sanitized threads
+need_to_build libgtest-dev || exit 1
+failed=
+for stage; do
+  case $stage in
+    plain | sanitized | threads) ;;
+    *)
+      echo "usage: sh tests/run.sh [plain] [sanitized] [threads]" >&2
+      exit 2
+      ;;
+  esac
+  echo "== $stage"
+  $stage || failed="$failed $stage"
+done
+if [ -n "$failed" ]; then
+  echo "failed:$failed"
+  exit 1
+fi
+echo "passed: $*"

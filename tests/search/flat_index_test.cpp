@@ -1,0 +1,51 @@
+#include "semblance/search/flat_index.h"
+
+#include <gtest/gtest.h>
+
+#include "search/float64_reference.h"
+#include "semblance/core/thread_pool.h"
+
+namespace semblance {
+namespace {
+
+using test::kMetrics;
+using test::random_rows;
+
+TEST(FlatIndex, FindsWhatTopKFinds) {
+  const auto rows = random_rows(700, 30, 1);
+  const auto queries = random_rows(6, 30, 2);
+  ThreadPool pool(2);
+  ThreadPool::Team team(pool, 2);
+  for (const Metric metric : kMetrics) {
+    FlatIndex index(30, metric);
+    EXPECT_EQ(index.add(rows.matrix().rows_from(0, 1)), 0u);
+    EXPECT_EQ(index.add(rows.matrix().rows_from(1, 299)), 1u);
+    EXPECT_EQ(index.add(rows.matrix().rows_from(300, 0)), 300u);
+    EXPECT_EQ(index.add(rows.matrix().rows_from(300, 400)), 300u);
+    ASSERT_EQ(index.num_rows(), 700u);
+    for (std::size_t r = 0; r < 700; ++r) {
+      ASSERT_TRUE(std::equal(rows.matrix().row(r), rows.matrix().row(r) + 30, index.rows().row(r)));
+    }
+    const auto expected = top_k(queries.matrix(), rows.matrix(), 12, metric);
+    EXPECT_EQ(index.search(queries.matrix(), 12), expected);
+    EXPECT_EQ(index.search(queries.matrix(), 12, &team), expected);
+    EXPECT_EQ(index.search(queries.matrix().row_span(3), 12), expected[3]);
+  }
+}
+
+TEST(FlatIndex, AnEmptyOneFindsNothing) {
+  const FlatIndex index(4);
+  const std::vector<float> query(4, 1.0f);
+  EXPECT_TRUE(index.search(query, 3).empty());
+}
+
+TEST(FlatIndex, RefusesRowsAndQueriesOfAnotherSize) {
+  FlatIndex index(4);
+  const auto rows = random_rows(2, 5, 1);
+  EXPECT_THROW(index.add(rows.matrix()), std::invalid_argument);
+  EXPECT_THROW(index.search(rows.matrix(), 1), std::invalid_argument);
+  EXPECT_EQ(index.num_rows(), 0u);
+}
+
+}  // namespace
+}  // namespace semblance

@@ -1,0 +1,24 @@
+# Finds the packages that Semblance is built on, each as an imported target.
+list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
+
+# Imported targets live in the directory that found them; a project that takes Semblance by
+# add_subdirectory links from another one, so they are made global. A target that the project
+# brought itself is taken as it is.
+function(semblance_find_package target)
+  if(NOT TARGET ${target})
+    find_package(${ARGN} REQUIRED)
+    set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
+  endif()
+endfunction()
+
+semblance_find_package(Threads::Threads Threads)
+semblance_find_package(Eigen3::Eigen Eigen3 3.4 NO_MODULE)
+semblance_find_package(nlohmann_json::nlohmann_json nlohmann_json 3.10)
+semblance_find_package(utf8proc::utf8proc utf8proc)
+
+if(SEMBLANCE_BUILD_EXAMPLES)
+  find_package(CLI11 2.1 REQUIRED)
+endif()
+if(SEMBLANCE_BUILD_TESTS)
+  find_package(GTest 1.11 REQUIRED)
+endif()
