@@ -3,6 +3,12 @@
 file(GLOB_RECURSE headers CONFIGURE_DEPENDS
   RELATIVE ${PROJECT_SOURCE_DIR}/include ${PROJECT_SOURCE_DIR}/include/semblance/*.h)
 list(FILTER headers EXCLUDE REGEX "\\.inl\\.h$")
+# Kernels need the intrinsics of their own architecture.
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  list(FILTER headers EXCLUDE REGEX "simd/targets/neon\\.h$")
+else()
+  list(FILTER headers EXCLUDE REGEX "simd/targets/avx[0-9]+\\.h$")
+endif()
 set(sources)
 foreach(header IN LISTS headers)
   string(REPLACE "/" "_" name ${header})
