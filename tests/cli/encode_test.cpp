@@ -35,7 +35,7 @@ Npy parse_npy(const std::string& bytes) {
   const std::string body = bytes.substr(10 + header_size);
   EXPECT_EQ(body.size(), npy.rows * npy.cols * sizeof(float));
   npy.values.resize(body.size() / sizeof(float));
-  std::memcpy(npy.values.data(), body.data(), npy.values.size() * sizeof(float));
+  if (!body.empty()) std::memcpy(npy.values.data(), body.data(), body.size());
   return npy;
 }
 

@@ -55,7 +55,18 @@ void* operator new(std::size_t byte_count) {
 void* operator new(std::size_t byte_count, std::align_val_t alignment) {
   return semblance::testing::metered_allocate(byte_count, static_cast<std::size_t>(alignment));
 }
+// std::stable_sort asks this one for its buffer.
+void* operator new(std::size_t byte_count, const std::nothrow_t&) noexcept {
+  try {
+    return semblance::testing::metered_allocate(byte_count, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
+  } catch (const std::bad_alloc&) {
+    return nullptr;
+  }
+}
 void operator delete(void* block) noexcept { semblance::testing::metered_free(block); }
+void operator delete(void* block, const std::nothrow_t&) noexcept {
+  semblance::testing::metered_free(block);
+}
 void operator delete(void* block, std::size_t) noexcept { semblance::testing::metered_free(block); }
 void operator delete(void* block, std::align_val_t) noexcept {
   semblance::testing::metered_free(block);
