@@ -1,11 +1,10 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs the tests.
-#   sh tests/run.sh           plain, sanitized and threads
+#   sh tests/run.sh           everything
 #   sh tests/run.sh STAGE...  only these of
 #     plain      g++ at -O2, the tests on real models too where these can be had
 #     sanitized  clang++ with the address and undefined-behaviour sanitizers, assertions on
 #     threads    g++ with the thread sanitizer, over the tests that run on several threads
-#     tidy       clang-tidy over every header, its warnings as errors
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . third_party/debian.sh
@@ -35,9 +34,6 @@ plain() {
     [ -d "$SEMBLANCE_MODELS/$model-bin" ] || fetch_model "$model" --with-bin ||
       echo "SKIPPED: the tests on the real weights of $model, which cannot be had here"
   done
-  need aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static
-  command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64-static >/dev/null ||
-    echo "SKIPPED: the test of the NEON kernels: no cross compiler and emulator can be had here"
   build build -DSEMBLANCE_BUILD_EXAMPLES=ON && run_tests build
 }
 
@@ -60,29 +56,14 @@ threads() {
   return $status
 }
 
-# One source that includes them all: the dear headers below are parsed once.
-tidy() {
-  need clang-tidy || return 1
-  mkdir -p build/tidy
-  case $(uname -m) in
-    x86_64) others='*/neon.h' ;;
-    *) others='*/avx*.h' ;;
-  esac
-  (cd include && find semblance -name '*.h' ! -name '*.inl.h' ! -path semblance/compiled.h \
-    ! -path "$others" | sort |
-    sed 's/.*/#include "&"/') >build/tidy/headers.cpp
-  clang-tidy --quiet --warnings-as-errors='*' build/tidy/headers.cpp -- -std=c++20 -Iinclude \
-    -isystem /usr/include/eigen3
-}
-
 [ $# -gt 0 ] || set -- plain sanitized threads
-need_to_build libgtest-dev libcpp-httplib-dev || exit 1
+need_to_build libgtest-dev || exit 1
 failed=
 for stage; do
   case $stage in
-    plain | sanitized | threads | tidy) ;;
+    plain | sanitized | threads) ;;
     *)
-      echo "usage: sh tests/run.sh [plain] [sanitized] [threads] [tidy]" >&2
+      echo "usage: sh tests/run.sh [plain] [sanitized] [threads]" >&2
       exit 2
       ;;
   esac

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "load_encoder.h"
 #include "model_options.h"
 #include "progress_bar.h"
 #include "semblance/semblance.h"
@@ -25,7 +24,7 @@ struct Corpus {
 
 inline Corpus encode_corpus(const ModelOptions& model, const std::string& input) {
   TextReader reader(input, input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
-  const auto encoder = load_encoder(model);
+  const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
   auto options = model.encode_options();
   Corpus corpus;
   corpus.dim = encoder.output_dim(options);

@@ -40,7 +40,6 @@ int main(int argc, char** argv) {
   program::add_evaluate(parser);
   program::add_mine(parser);
   program::add_cluster(parser);
-  program::add_quantize(parser);
   program::add_bench(parser);
   try {
     parser.parse(argc, argv);

@@ -101,10 +101,9 @@ inline void OutputFile::commit() {
   if (!written) throw failure("room to write");
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   if (!closed || std::rename(aside_.c_str(), path_.c_str()) != 0) {
-    const int reason = errno;
+    const FileError error = failure("a file to write");
     std::remove(aside_.c_str());
-    errno = reason;
-    throw failure("a file to write");
+    throw error;
   }
 }
 

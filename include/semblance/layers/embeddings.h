@@ -12,16 +12,15 @@
 #include "semblance/layers/linear.h"
 #include "semblance/layers/sequence_batch.h"
 #include "semblance/tensor/tensor_view.h"
-#include "semblance/tensor/weight_matrix.h"
 
 namespace semblance {
 
 // Tables that a model lacks are absent.
 struct EmbeddingsParameters {
-  WeightMatrix word;                       // [vocab_size, embedding_size]
-  std::optional<WeightMatrix> position;    // [max_position_embeddings, embedding_size]
-  std::optional<WeightMatrix> token_type;  // [type_vocab_size, embedding_size]
-  std::optional<WeightMatrix> task_type;   // [task_type_vocab_size, embedding_size]; task 0 is used
+  TensorView word;                       // [vocab_size, embedding_size]
+  std::optional<TensorView> position;    // [max_position_embeddings, embedding_size]
+  std::optional<TensorView> token_type;  // [type_vocab_size, embedding_size]
+  std::optional<TensorView> task_type;   // [task_type_vocab_size, embedding_size]; task 0 is used
   LayerNormParameters layer_norm;
   std::optional<LinearParameters> projection;  // [hidden_size, embedding_size]
 };
@@ -41,7 +40,7 @@ class Embeddings {
     if (parameters.projection) projection_.emplace(*parameters.projection, executor);
   }
 
-  std::size_t embedding_size() const noexcept { return word_.columns(); }
+  std::size_t embedding_size() const noexcept { return word_.shape[1]; }
 
   // input_ids       [num_tokens], below vocab_size
   // token_type_ids  [num_tokens], below type_vocab_size; empty means all 0
@@ -67,8 +66,8 @@ class Embeddings {
   }
 
  private:
-  static void add_row(const WeightMatrix& table, std::size_t index, Scalar* sum) {
-    const std::size_t size = table.columns();
+  static void add_row(const TensorView& table, std::size_t index, Scalar* sum) {
+    const std::size_t size = table.shape[1];
     constexpr std::size_t kBlock = 64;
     Scalar row[kBlock];
     for (std::size_t first = 0; first < size; first += kBlock) {
@@ -78,10 +77,10 @@ class Embeddings {
     }
   }
 
-  WeightMatrix word_;
-  std::optional<WeightMatrix> position_;
-  std::optional<WeightMatrix> token_type_;
-  std::optional<WeightMatrix> task_type_;
+  TensorView word_;
+  std::optional<TensorView> position_;
+  std::optional<TensorView> token_type_;
+  std::optional<TensorView> task_type_;
   LayerNorm<Scalar> layer_norm_;
   std::optional<Linear<Scalar>> projection_;
 };
