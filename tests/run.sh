@@ -34,6 +34,9 @@ plain() {
     [ -d "$SEMBLANCE_MODELS/$model-bin" ] || fetch_model "$model" --with-bin ||
       echo "SKIPPED: the tests on the real weights of $model, which cannot be had here"
   done
+  need aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static
+  command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64-static >/dev/null ||
+    echo "SKIPPED: the test of the NEON kernels: no cross compiler and emulator can be had here"
   build build -DSEMBLANCE_BUILD_EXAMPLES=ON && run_tests build
 }
 
