@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs the tests.
-#   sh tests/run.sh           everything
+#   sh tests/run.sh           plain, sanitized and threads
 #   sh tests/run.sh STAGE...  only these of
 #     plain      g++ at -O2, the tests on real models too where these can be had
 #     sanitized  clang++ with the address and undefined-behaviour sanitizers, assertions on
 #     threads    g++ with the thread sanitizer, over the tests that run on several threads
+#     tidy       clang-tidy over every header, its warnings as errors
 set -u
 cd "$(dirname "$0")/.." || exit 1
 . third_party/debian.sh
@@ -59,14 +60,29 @@ threads() {
   return $status
 }
 
+# One source that includes them all: the dear headers below are parsed once.
+tidy() {
+  need clang-tidy || return 1
+  mkdir -p build/tidy
+  case $(uname -m) in
+    x86_64) others='*/neon.h' ;;
+    *) others='*/avx*.h' ;;
+  esac
+  (cd include && find semblance -name '*.h' ! -name '*.inl.h' ! -path semblance/compiled.h \
+    ! -path "$others" | sort |
+    sed 's/.*/#include "&"/') >build/tidy/headers.cpp
+  clang-tidy --quiet --warnings-as-errors='*' build/tidy/headers.cpp -- -std=c++20 -Iinclude \
+    -isystem /usr/include/eigen3
+}
+
 [ $# -gt 0 ] || set -- plain sanitized threads
-need_to_build libgtest-dev || exit 1
+need_to_build libgtest-dev libcpp-httplib-dev || exit 1
 failed=
 for stage; do
   case $stage in
-    plain | sanitized | threads) ;;
+    plain | sanitized | threads | tidy) ;;
     *)
-      echo "usage: sh tests/run.sh [plain] [sanitized] [threads]" >&2
+      echo "usage: sh tests/run.sh [plain] [sanitized] [threads] [tidy]" >&2
       exit 2
       ;;
   esac

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "commands.h"
+#include "load_encoder.h"
 #include "model_options.h"
 #include "output_file.h"
 #include "semblance/core/thread_pool.h"
@@ -86,16 +87,17 @@ struct Bench {
   bool json = false;
 
   void run() const {
-    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    const auto encoder = load_encoder(model);
     auto options = model.encode_options();
     options.batch_size = 1024;
     const auto isa = std::string(name_of(semblance::simd::kernels().isa));
     const std::size_t threads =
         semblance::ThreadPool::Team(semblance::ThreadPool::shared(), model.threads).concurrency();
+    const std::string precision = model.precision.empty() ? "of the folder" : model.precision;
     Json rows = Json::array();
     std::string table =
-        "instruction set " + isa + ", " + std::to_string(threads) + " threads, model " +
-        model.model +
+        "instruction set " + isa + ", precision " + precision + ", " + std::to_string(threads) +
+        " threads, model " + encoder.model().folder +
         "\n texts x tokens    ms median (spread)       texts/s    tokens/s  GFLOP/s\n";
     for (const Workload& workload : kWorkloads) {
       if (workload.sequence_length > encoder.model().config.max_position_embeddings) continue;
@@ -118,8 +120,11 @@ struct Bench {
                     tokens / found.median, found.flops / found.median / 1e9);
       table += line;
     }
-    const Json result = {
-        {"model", model.model}, {"isa", isa}, {"threads", threads}, {"results", rows}};
+    const Json result = {{"model", encoder.model().folder},
+                         {"isa", isa},
+                         {"precision", precision},
+                         {"threads", threads},
+                         {"results", rows}};
     OutputFile output("-");
     output.write(json ? result.dump(2, ' ', false, Json::error_handler_t::replace) + '\n' : table);
     output.commit();

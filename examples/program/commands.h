@@ -15,5 +15,6 @@ void add_evaluate(CLI::App& parser);
 void add_mine(CLI::App& parser);
 void add_cluster(CLI::App& parser);
 void add_bench(CLI::App& parser);
+void add_quantize(CLI::App& parser);
 
 }  // namespace program

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "load_encoder.h"
 #include "model_options.h"
 #include "progress_bar.h"
 #include "semblance/semblance.h"
@@ -24,7 +25,7 @@ struct Corpus {
 
 inline Corpus encode_corpus(const ModelOptions& model, const std::string& input) {
   TextReader reader(input, input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
-  const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+  const auto encoder = load_encoder(model);
   auto options = model.encode_options();
   Corpus corpus;
   corpus.dim = encoder.output_dim(options);

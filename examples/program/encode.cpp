@@ -1,9 +1,13 @@
+#include <algorithm>
+#include <cstddef>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "commands.h"
+#include "load_encoder.h"
 #include "model_options.h"
 #include "output_file.h"
 #include "progress_bar.h"
@@ -26,6 +30,7 @@ struct Encode {
   std::string input_format;
   std::string format;
   std::string whitening;
+  bool resume = false;
 
   TextFormat text_format() const {
     if (!input_format.empty()) {
@@ -42,34 +47,59 @@ struct Encode {
                                "\" ends in none of .npy, .jsonl, .tsv");
   }
 
+  // Leaves out the texts whose vectors are there already, `num_done` of `begun` being behind.
+  // The first and the last of them are encoded again, to see that they are these texts' vectors.
+  static std::size_t skip(std::vector<std::string>& texts, std::size_t num_done, std::size_t begun,
+                          const semblance::SentenceEncoder& encoder,
+                          const semblance::EncodeOptions& options, VectorWriter& writer) {
+    const std::size_t count = std::min(begun - num_done, texts.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t index = num_done + i;
+      if (index != 0 && index + 1 != begun) continue;
+      writer.check(index, encoder.encode(texts[i], options));
+    }
+    texts.erase(texts.begin(), texts.begin() + static_cast<std::ptrdiff_t>(count));
+    return count;
+  }
+
   void run() const {
     const VectorFormat vectors = vector_format();
+    if (resume && output == "-") throw CLI::ValidationError("--resume: needs --output FILE");
     TextReader reader(input, text_format());
-    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    const auto encoder = load_encoder(model);
     auto options = model.encode_options();
     std::optional<semblance::Whitening> saved;
     if (!whitening.empty()) {
       saved = load_whitening_for(encoder, options, whitening);
       options.whitening = &*saved;
     }
-    OutputFile file(output);
+    OutputFile file(output, resume);
     ProgressBar bar;
+    VectorWriter writer(file, vectors, encoder.output_dim(options));
+    const std::size_t begun = resume ? writer.resume() : 0;
     std::size_t num_done = 0;
-    std::optional<VectorWriter> writer;
     for (;;) {
-      const auto texts = reader.next();
+      auto texts = reader.next();
+      if (texts.empty()) break;
+      if (num_done < begun) {
+        num_done += skip(texts, num_done, begun, encoder, options, writer);
+        if (texts.empty()) continue;
+      }
       const auto fraction = reader.lines().fraction();
       options.progress = [&](std::size_t done, std::size_t) {
         bar.update(num_done + done, fraction);
       };
       const auto embeddings = encoder.encode(texts, options);
-      if (!writer) writer.emplace(file, vectors, embeddings.dim);
-      for (std::size_t i = 0; i < embeddings.num_texts; ++i) writer->write(embeddings[i]);
-      if (texts.empty()) break;
+      for (std::size_t i = 0; i < embeddings.num_texts; ++i) writer.write(embeddings[i]);
       num_done += texts.size();
       if (!reader.lines().ready()) file.flush();
     }
-    writer->finish();
+    if (num_done < begun) {
+      throw semblance::FormatError(file.name(), "",
+                                   "at most a vector a text, " + std::to_string(num_done),
+                                   std::to_string(begun) + "; remove the file to begin again");
+    }
+    writer.finish();
     file.commit();
   }
 };
@@ -96,6 +126,8 @@ void add_encode(CLI::App& parser) {
   command->add_option("--format", encode->format, "npy, jsonl or tsv (default: by name)")
       ->check(CLI::IsMember({"npy", "jsonl", "tsv"}))
       ->type_name("F");
+  command->add_flag("--resume", encode->resume,
+                    "Keep what is done in FILE.part when ended early, and go on from there");
   command->callback([encode] { encode->run(); });
 }
 

@@ -9,6 +9,7 @@
 
 #include "commands.h"
 #include "json_text.h"
+#include "load_encoder.h"
 #include "model_options.h"
 #include "output_file.h"
 #include "progress_bar.h"
@@ -195,7 +196,7 @@ struct Evaluate {
   void run() const {
     std::vector<TestSet> sets;
     for (const auto& file : files) sets.push_back(read_test_set(file, threshold));
-    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    const auto encoder = load_encoder(model);
     auto options = model.encode_options();
     std::optional<semblance::Whitening> saved;
     if (whitening_dimensions()) {

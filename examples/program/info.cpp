@@ -3,9 +3,11 @@
 #include <string>
 
 #include "commands.h"
+#include "load_encoder.h"
 #include "model_options.h"
 #include "output_file.h"
 #include "semblance/core/available_cores.h"
+#include "semblance/io/quantized_weights.h"
 #include "semblance/io/weight_files.h"
 #include "semblance/semblance.h"
 #include "semblance/simd/kernels.h"
@@ -18,10 +20,21 @@ using Json = nlohmann::ordered_json;
 
 Json describe_weights(const semblance::WeightFiles& weights) {
   Json dtypes = Json::object();
-  std::uint64_t parameters = 0;
   for (const auto& [dtype, count] : weights.elements_by_dtype()) {
     dtypes[std::string(name_of(dtype))] = count;
-    if (is_floating_point(dtype)) parameters += count;
+  }
+  // The codes of a quantized file are parameters, two of 4 bits in a byte; their scales are not.
+  std::uint64_t parameters = 0;
+  for (const auto name : weights.names()) {
+    const auto& tensor = *weights.describe(name);
+    const std::uint64_t count = tensor.byte_count() / byte_size(tensor.dtype);
+    const bool is_code = weights.contains(tensor.name + std::string(semblance::kScaleSuffix));
+    const bool is_scale =
+        name.ends_with(semblance::kScaleSuffix) &&
+        weights.contains(name.substr(0, name.size() - semblance::kScaleSuffix.size()));
+    if (is_code && tensor.dtype == semblance::DType::u8) parameters += 2 * count;
+    if (is_code && tensor.dtype == semblance::DType::i8) parameters += count;
+    if (is_floating_point(tensor.dtype) && !is_scale) parameters += count;
   }
   return {{"parameters", parameters},
           {"weight_files", weights.files()},
@@ -93,7 +106,7 @@ struct Info {
   bool json = false;
 
   void run() const {
-    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    const auto encoder = load_encoder(model);
     const Json info = describe(encoder);
     OutputFile output("-");
     output.write(json ? info.dump(2, ' ', false, Json::error_handler_t::replace) + '\n'

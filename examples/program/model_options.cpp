@@ -3,15 +3,26 @@
 #include <vector>
 
 #include "semblance/pooling/pooling.h"
+#include "semblance/tensor/precision.h"
 
 namespace program {
 
 void ModelOptions::add_model(CLI::App& command) {
-  command.add_option("--model", model, "Folder of the model")->required()->type_name("DIR");
+  command.add_option("--model", model, "Folder of the model; without it, the one built in")
+      ->type_name("DIR");
   command
       .add_option("--dictionary", dictionary,
                   "Words in jieba's format, for a RoFormerTokenizer to split texts with")
       ->type_name("FILE");
+  command.add_flag("--allow-non-finite", allow_non_finite,
+                   "Take weights that hold NaN or infinity");
+  std::vector<std::string> precisions;
+  for (const auto choice : semblance::kAllPrecisions) precisions.emplace_back(name_of(choice));
+  command
+      .add_option("--precision", precision,
+                  "What to keep and multiply the layers' weights in; default: as the folder is")
+      ->check(CLI::IsMember(precisions))
+      ->type_name("P");
 }
 
 void ModelOptions::add_encoder(CLI::App& command) {
@@ -52,7 +63,11 @@ void ModelOptions::add_all(CLI::App& command) {
 }
 
 semblance::LoadOptions ModelOptions::load_options() const {
-  return {.use_modules = !no_modules, .num_threads = threads, .dictionary = dictionary};
+  return {.use_modules = !no_modules,
+          .allow_non_finite = allow_non_finite,
+          .num_threads = threads,
+          .precision = semblance::precision_of(precision),
+          .dictionary = dictionary};
 }
 
 semblance::EncodeOptions ModelOptions::encode_options() const {

@@ -13,10 +13,12 @@ namespace program {
 struct ModelOptions {
   std::string model;
   std::string dictionary;
+  std::string precision;
   std::string pooling;
   bool normalize = false;
   bool no_normalize = false;
   bool no_modules = false;
+  bool allow_non_finite = false;
   std::size_t max_length = 0;
   std::size_t batch_size = 32;
   std::size_t threads = 0;
@@ -24,7 +26,7 @@ struct ModelOptions {
   std::optional<std::string> prompt;
   std::size_t dim = 0;
 
-  // --model, and the --dictionary that some models need.
+  // --model, --precision, and the --dictionary that some models need.
   void add_model(CLI::App& command);
   // All but those that shape the vectors afterwards: --normalize, --no-normalize, --dim.
   void add_encoder(CLI::App& command);

@@ -4,10 +4,12 @@
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 
@@ -25,9 +27,10 @@ volatile sig_atomic_t in_progress_line = 0;
 
 extern "C" void tidy_up_and_die(int signal_number) {
   if (unfinished_path[0] != '\0') ::unlink(unfinished_path);
-  if (in_progress_line != 0) {
-    [[maybe_unused]] const auto written = ::write(STDERR_FILENO, "\n", 1);
-  }
+  constexpr std::string_view kMessage = "\nsemblance: interrupted\n";
+  const std::string_view message = kMessage.substr(in_progress_line != 0 ? 0 : 1);
+  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
+  if (signal_number == SIGINT) ::_exit(1);
   ::signal(signal_number, SIG_DFL);
   ::raise(signal_number);
 }
@@ -40,13 +43,17 @@ std::string resolved(const std::string& path) {
 
 }  // namespace
 
-OutputFile::OutputFile(const std::string& path) : name_(path == "-" ? "standard output" : path) {
+OutputFile::OutputFile(const std::string& path, bool resumable)
+    : name_(path == "-" ? "standard output" : path) {
   struct stat status {};
   if (path == "-") {
     descriptor_ = STDOUT_FILENO;
   } else if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
+    if (resumable) throw semblance::FileError(name_ + ": only a file can be resumed");
     descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (descriptor_ < 0) fail(errno);
+  } else if (resumable) {
+    open_part(resolved(path));
   } else {
     file_.emplace(resolved(path));
     const std::string& aside = file_->aside_path();
@@ -65,6 +72,50 @@ OutputFile::~OutputFile() {
   if (descriptor_ > STDOUT_FILENO) ::close(descriptor_);
   file_.reset();
   unfinished_path[0] = '\0';
+}
+
+void OutputFile::open_part(const std::string& path) {
+  name_ = path + ".part";
+  target_ = path;
+  descriptor_ = ::open(name_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (descriptor_ < 0) fail(errno);
+  if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    throw semblance::FileError(name_ + ": another program is writing it");
+  }
+  // The one that wrote it may have renamed it between the two.
+  struct stat status {};
+  struct stat named {};
+  if (::fstat(descriptor_, &status) != 0 || ::stat(name_.c_str(), &named) != 0 ||
+      !S_ISREG(status.st_mode) || status.st_ino != named.st_ino) {
+    throw semblance::FileError(name_, "", "a file of this program's own", "another");
+  }
+}
+
+std::uint64_t OutputFile::size() const {
+  struct stat status {};
+  return ::fstat(descriptor_, &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+std::string OutputFile::read(std::uint64_t offset, std::size_t byte_count) {
+  std::string bytes(byte_count, '\0');
+  std::size_t done = 0;
+  while (done < byte_count) {
+    const ssize_t count = ::pread(descriptor_, bytes.data() + done, byte_count - done,
+                                  static_cast<off_t>(offset + done));
+    if (count < 0 && errno == EINTR) continue;
+    if (count < 0) fail(errno);
+    if (count == 0) break;
+    done += static_cast<std::size_t>(count);
+  }
+  bytes.resize(done);
+  return bytes;
+}
+
+void OutputFile::cut(std::uint64_t size) {
+  if (::ftruncate(descriptor_, static_cast<off_t>(size)) != 0 ||
+      ::lseek(descriptor_, 0, SEEK_END) < 0) {
+    fail(errno);
+  }
 }
 
 void OutputFile::fail(int error_number) {
@@ -94,7 +145,7 @@ void OutputFile::flush() {
 }
 
 bool OutputFile::can_overwrite_front() const {
-  if (file_) return true;
+  if (file_ || !target_.empty()) return true;
   struct stat status {};
   return ::fstat(descriptor_, &status) == 0 && S_ISREG(status.st_mode) &&
          (::fcntl(descriptor_, F_GETFL) & O_APPEND) == 0 && ::lseek(descriptor_, 0, SEEK_CUR) == 0;
@@ -109,11 +160,10 @@ void OutputFile::overwrite_front(std::string_view bytes) {
 }
 
 void OutputFile::commit() {
-  if (file_) {
-    file_->commit();
-  } else {
-    flush();
-  }
+  if (file_) return file_->commit();
+  flush();
+  if (target_.empty()) return;
+  if (::fsync(descriptor_) != 0 || std::rename(name_.c_str(), target_.c_str()) != 0) fail(errno);
 }
 
 void tidy_up_on_signals() {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -13,8 +14,9 @@ namespace program {
 // output ("-") and whatever else is no regular file, such as a pipe or a device.
 class OutputFile {
  public:
-  // Throws semblance::FileError, as do all others.
-  explicit OutputFile(const std::string& path);
+  // A resumable file grows as PATH.part, which remains however the program ends, and goes on from
+  // what is there; one program at a time. Throws semblance::FileError, as do all others.
+  explicit OutputFile(const std::string& path, bool resumable = false);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   // A file that was not committed does not remain; what was written directly does.
@@ -31,18 +33,27 @@ class OutputFile {
   void overwrite_front(std::string_view bytes);
   void commit();
 
+  // Of a resumable file, before the first write: how many bytes are there, some of them, and
+  // keeping only the first.
+  std::uint64_t size() const;
+  std::string read(std::uint64_t offset, std::size_t byte_count);
+  void cut(std::uint64_t size);
+
  private:
+  void open_part(const std::string& path);
   void write_through(std::string_view bytes);
   [[noreturn]] void fail(int error_number);
 
   std::string name_;
   std::optional<semblance::OutputFile> file_;
-  int descriptor_ = -1;  // when written directly
+  int descriptor_ = -1;  // when written directly, or of the part
+  std::string target_;   // of the part's rename
   std::string buffer_;
 };
 
-// Makes SIGINT, SIGTERM and SIGHUP remove the unfinished file and end a progress line before they
-// end the program, and a closed pipe an ordinary error of write().
+// Makes SIGINT, SIGTERM and SIGHUP remove the unfinished file, end a progress line and say that the
+// program was interrupted before it ends - with status 1 after SIGINT, else by the signal - and a
+// closed pipe an ordinary error of write().
 void tidy_up_on_signals();
 
 // Tells the signal handler whether the cursor stands in a progress line.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "commands.h"
+#include "load_encoder.h"
 #include "model_options.h"
 #include "one_line.h"
 #include "output_file.h"
@@ -24,7 +25,7 @@ struct Search {
 
   void run() const {
     TextReader reader(corpus, corpus.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
-    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    const auto encoder = load_encoder(model);
     auto options = model.encode_options();
     const auto query_embedding = encoder.encode(query, options);
     options.prompt.reset();  // those of the command line are the query's

@@ -3,6 +3,7 @@
 #include <string>
 
 #include "commands.h"
+#include "load_encoder.h"
 #include "model_options.h"
 #include "output_file.h"
 #include "semblance/semblance.h"
@@ -17,7 +18,7 @@ struct Similarity {
   std::string b;
 
   void run() const {
-    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    const auto encoder = load_encoder(model);
     const auto options = model.encode_options();
     const float cosine =
         semblance::cosine_similarity(encoder.encode(a, options), encoder.encode(b, options));

@@ -5,6 +5,7 @@
 
 #include "commands.h"
 #include "json_text.h"
+#include "load_encoder.h"
 #include "output_file.h"
 #include "semblance/io/json.h"
 #include "semblance/io/tokenizer_files.h"
@@ -29,9 +30,9 @@ struct Tokenize {
   bool no_tokenize_chinese_chars = false;
 
   Source open() const {
-    if (!model.empty()) {
+    if (vocab.empty()) {
       const auto encoder = std::make_shared<const semblance::SentenceEncoder>(
-          semblance::SentenceEncoder::load(model, {.dictionary = dictionary}));
+          load_encoder(model, {.dictionary = dictionary}));
       return {{encoder, &encoder->tokenizer()}, encoder->max_length()};
     }
     semblance::BertNormalizerOptions options;
@@ -105,11 +106,13 @@ void add_tokenize(CLI::App& parser) {
       "all but text optional.");
   const auto tokenize = std::make_shared<Tokenize>();
   auto* source = command->add_option_group("source", "Where the tokenizer comes from");
-  source->require_option(1);
-  auto* model = source
-                    ->add_option("--model", tokenize->model,
-                                 "Folder of the model, whose limit on length holds")
-                    ->type_name("DIR");
+  source->require_option(0, 1);
+  auto* model =
+      source
+          ->add_option("--model", tokenize->model,
+                       "Folder of the model, whose limit on length holds; without it and\n"
+                       "--vocab, the one built in")
+          ->type_name("DIR");
   auto* vocab =
       source->add_option("--vocab", tokenize->vocab, "A vocab.txt, without a limit on length")
           ->type_name("FILE");

@@ -21,17 +21,32 @@ class VectorWriter {
   // many rows follow.
   VectorWriter(OutputFile& file, VectorFormat format, std::size_t dim);
 
+  // Takes up a resumable file where it ends: a vector that is not there whole is cut off. Returns
+  // the number of those that are. Throws semblance::FormatError when the file's front is another.
+  std::size_t resume();
+  // Throws semblance::FormatError unless `vector` is what the file holds as vector `index`, which
+  // is the first or the last that resume() found.
+  void check(std::size_t index, std::span<const float> vector);
+
   //   vector  [dim]
   void write(std::span<const float> vector);
   // After the last vector.
   void finish();
 
  private:
+  void begin();
+  std::string_view bytes_of(std::span<const float> vector);
+  std::size_t resume_rows();
+  std::size_t resume_lines();
+
   OutputFile& file_;
   VectorFormat format_;
   std::size_t dim_;
   std::size_t num_rows_ = 0;
+  bool begun_ = false;
   std::string line_;
+  std::string first_;  // of the vectors that resume() found, as they lie in the file
+  std::string last_;
 };
 
 }  // namespace program

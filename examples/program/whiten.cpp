@@ -2,6 +2,7 @@
 #include <string>
 
 #include "commands.h"
+#include "load_encoder.h"
 #include "model_options.h"
 #include "progress_bar.h"
 #include "semblance/core/thread_pool.h"
@@ -23,7 +24,7 @@ struct Whiten {
   void run() const {
     if (output == "-") throw CLI::ValidationError("--output: a whitening goes to a file, not to -");
     TextReader reader(input, input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
-    const auto encoder = semblance::SentenceEncoder::load(model.model, model.load_options());
+    const auto encoder = load_encoder(model);
     auto options = model.encode_options();
     options.normalize = false;
     semblance::WhiteningFit fit(encoder.output_dim(options));

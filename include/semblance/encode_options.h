@@ -9,6 +9,7 @@
 #include "semblance/core/executor.h"
 #include "semblance/pooling/pooling.h"
 #include "semblance/pooling/whitening_transform.h"
+#include "semblance/tensor/precision.h"
 
 namespace semblance {
 
@@ -19,8 +20,14 @@ struct LoadOptions {
   // True: weight files are read into memory instead of mapped, so that a file that shrinks or
   // changes later does no harm.
   bool copy_files = false;
+  // False: weights with a NaN or an infinity anywhere are refused. True: they are taken as they
+  // are, unread until used; vectors may then be NaN.
+  bool allow_non_finite = false;
   // Threads that pack the weights; 0 means one a core.
   std::size_t num_threads = 0;
+  // What the matrices of the layers are kept and multiplied in. Absent: as the folder is, float32
+  // for one that is not quantized.
+  std::optional<Precision> precision = {};
   // A file of words in jieba's format (word, count, tag), which a RoFormerTokenizer needs to split
   // texts; not read for any other tokenizer.
   std::string dictionary = {};

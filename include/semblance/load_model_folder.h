@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -13,6 +14,7 @@
 #include "semblance/core/error.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/encode_options.h"
+#include "semblance/io/file_source.h"
 #include "semblance/io/model_config_file.h"
 #include "semblance/io/model_folder.h"
 #include "semblance/io/roformer_tokenizer.h"
@@ -20,6 +22,7 @@
 #include "semblance/io/tokenizer_files.h"
 #include "semblance/io/weight_files.h"
 #include "semblance/loaded_model.h"
+#include "semblance/models/finite_weights.h"
 #include "semblance/models/load_encoder.h"
 #include "semblance/models/parameter_source.h"
 #include "semblance/pooling/embedding_head.h"
@@ -32,9 +35,13 @@ namespace detail {
 // Builds the steps after the pooling from their module folders, and checks each width.
 class HeadLoader {
  public:
-  HeadLoader(const ModelFolder& folder, const WeightFilesOptions& access, std::size_t size,
-             Executor& executor)
-      : folder_(folder), access_(access), size_(size), executor_(executor) {}
+  HeadLoader(const ModelFolder& folder, const WeightFilesOptions& access, bool allow_non_finite,
+             std::size_t size, Executor& executor)
+      : folder_(folder),
+        access_(access),
+        allow_non_finite_(allow_non_finite),
+        size_(size),
+        executor_(executor) {}
 
   EmbeddingHead load(const std::vector<SentenceTransformersModule>& modules) {
     for (const auto& module : modules) {
@@ -54,10 +61,10 @@ class HeadLoader {
       throw ConfigError(config_of(module.folder), "activation_function", "a known activation",
                         '"' + module.activation + '"');
     }
-    const WeightFiles files = WeightFiles::open(folder_.subfolder(module.folder), access_);
+    const WeightFiles files = open(module.folder);
     const ParameterSource source(files, {""}, "linear.weight");
     const Shape shape{module.out_features, module.in_features};
-    LinearParameters linear{.weight = source.require("linear.weight", shape), .bias = {}};
+    LinearParameters linear{.weight = source.require_matrix("linear.weight", shape), .bias = {}};
     if (module.bias) linear.bias = source.require("linear.bias", {module.out_features});
     auto residual = Dense::Residual::none;
     std::optional<LinearParameters> projection;
@@ -66,7 +73,7 @@ class HeadLoader {
       if (module.in_features != module.out_features) {
         residual = Dense::Residual::projection;
         projection =
-            LinearParameters{.weight = source.require("residual.weight", shape), .bias = {}};
+            LinearParameters{.weight = source.require_matrix("residual.weight", shape), .bias = {}};
       }
     }
     steps_.emplace_back(std::in_place_type<Dense>, linear, *activation, residual, projection,
@@ -76,11 +83,16 @@ class HeadLoader {
 
   void add(const LayerNormModule& module) {
     check_width(module.folder, "dimension", module.dimension);
-    const WeightFiles files = WeightFiles::open(folder_.subfolder(module.folder), access_);
+    const WeightFiles files = open(module.folder);
     const ParameterSource source(files, {""}, "norm.weight");
     steps_.emplace_back(LayerNorm<float>(source.layer_norm("norm", module.dimension, 1e-5)));
   }
 
+  WeightFiles open(const std::string& module_folder) const {
+    WeightFiles files = WeightFiles::open(folder_.subfolder(module_folder), access_);
+    if (!allow_non_finite_) require_finite(files, executor_);
+    return files;
+  }
   void check_width(const std::string& module_folder, const char* key, std::size_t found) const {
     if (found == size_) return;
     throw ConfigError(config_of(module_folder), key, std::to_string(size_), std::to_string(found));
@@ -91,6 +103,7 @@ class HeadLoader {
 
   const ModelFolder& folder_;
   WeightFilesOptions access_;
+  bool allow_non_finite_;
   std::size_t size_;
   Executor& executor_;
   std::vector<EmbeddingHead::Step> steps_;
@@ -98,14 +111,16 @@ class HeadLoader {
 
 inline void apply_sentence_transformers(const SentenceTransformersConfig& config,
                                         const ModelFolder& folder, const WeightFilesOptions& access,
-                                        Executor& executor, LoadedModel& model) {
+                                        bool allow_non_finite, Executor& executor,
+                                        LoadedModel& model) {
   const auto& pooling = std::get<PoolingModule>(config.modules.front());
   model.poolings.clear();
   for (const auto& mode : pooling.modes) model.poolings.push_back(*pooling_of(mode));
   model.pool_prompt = pooling.include_prompt;
   model.pooling_source = "modules.json";
   const std::size_t pooled_size = model.config.hidden_size * model.poolings.size();
-  model.head = HeadLoader(folder, access, pooled_size, executor).load(config.modules);
+  model.head =
+      HeadLoader(folder, access, allow_non_finite, pooled_size, executor).load(config.modules);
   model.prompts = config.prompts;
   model.default_prompt_name = config.default_prompt_name;
   model.similarity_fn_name = config.similarity_fn_name;
@@ -120,13 +135,10 @@ inline void check_vocabulary(const BertTokenizer& tokenizer, const LoadedModel& 
                     std::to_string(model.config.vocab_size));
 }
 
-}  // namespace detail
-
-SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& path,
-                                                                  const LoadOptions& options) {
+inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
+                                               const LoadOptions& options) {
   auto model = std::make_unique<LoadedModel>();
-  model->folder = path;
-  const ModelFolder folder(path);
+  model->folder = folder.path();
   SentenceTransformersConfig settings;
   const auto modules = options.use_modules ? read_sentence_transformers_config(folder)
                                            : std::optional<SentenceTransformersConfig>();
@@ -134,7 +146,7 @@ SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::str
     settings = *modules;
   } else {
     // The limit and the lower-casing of sentence_bert_config.json belong to the tokenizer.
-    detail::read_transformer_options(folder, settings);
+    read_transformer_options(folder, settings);
   }
   const ModelFolder transformer = folder.subfolder(settings.transformer_folder);
 
@@ -144,7 +156,7 @@ SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::str
   tokenizer_options.adapt = roformer_tokenizer(transformer, options.dictionary);
   LoadedTokenizer tokenizer = load_tokenizer(transformer, tokenizer_options);
   model->tokenizer = std::make_unique<const BertTokenizer>(std::move(tokenizer.tokenizer));
-  detail::check_vocabulary(*model->tokenizer, *model);
+  check_vocabulary(*model->tokenizer, *model);
   const auto limit = settings.max_seq_length ? settings.max_seq_length : tokenizer.model_max_length;
   model->max_length = model->config.max_position_embeddings;
   if (limit) model->max_length = std::min(model->max_length, *limit);
@@ -152,14 +164,28 @@ SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::str
   const WeightFilesOptions access{options.copy_files ? FileAccess::copy : FileAccess::map};
   ThreadPool::Team team(ThreadPool::shared(), options.num_threads);
   model->weights = std::make_shared<const WeightFiles>(WeightFiles::open(transformer, access));
-  model->encoder = load_encoder<float>(model->config, model->weights, team);
+  if (!options.allow_non_finite) require_finite(*model->weights, team);
+  model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
   if (modules) {
-    detail::apply_sentence_transformers(settings, folder, access, team, *model);
+    apply_sentence_transformers(settings, folder, access, options.allow_non_finite, team, *model);
   } else {
     model->pooling_source =
         options.use_modules ? "default: there is no modules.json" : "default: modules left aside";
   }
   return model;
+}
+
+}  // namespace detail
+
+SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& path,
+                                                                  const LoadOptions& options) {
+  return detail::load_model(ModelFolder(path), options);
+}
+
+SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& name,
+                                                                  std::span<const MemoryFile> files,
+                                                                  const LoadOptions& options) {
+  return detail::load_model(ModelFolder(name, files), options);
 }
 
 }  // namespace semblance

@@ -4,11 +4,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "semblance/core/compiled.h"
 #include "semblance/encode_options.h"
+#include "semblance/io/file_source.h"
 #include "semblance/io/model_config.h"
 #include "semblance/models/encoder_model.h"
 #include "semblance/pooling/embedding_head.h"
@@ -42,6 +44,10 @@ struct LoadedModel {
 // Reads a folder and checks that its parts fit one another. Throws FileError, FormatError,
 // ConfigError or ShapeError.
 SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& path,
+                                                                  const LoadOptions& options);
+// The same for a folder whose files are in memory; they must outlive the model.
+SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& name,
+                                                                  std::span<const MemoryFile> files,
                                                                   const LoadOptions& options);
 
 }  // namespace semblance

@@ -5,6 +5,7 @@
 #include "semblance/core/error.h"
 #include "semblance/core/version.h"
 #include "semblance/encode_options.h"
+#include "semblance/fwd.h"
 #include "semblance/search/similarity.h"
 #include "semblance/sentence_embedding.h"
 #include "semblance/sentence_encoder.h"

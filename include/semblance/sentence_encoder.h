@@ -16,7 +16,9 @@
 #include "semblance/core/error.h"
 #include "semblance/core/object_pool.h"
 #include "semblance/core/thread_pool.h"
+#include "semblance/default_model.h"
 #include "semblance/encode_options.h"
+#include "semblance/io/file_source.h"
 #include "semblance/layers/sequence_batch.h"
 #include "semblance/loaded_model.h"
 #include "semblance/models/encoder_model.h"
@@ -40,6 +42,22 @@ class SentenceEncoder {
   // sentence-transformers. Throws FileError, FormatError, ConfigError or ShapeError.
   static SentenceEncoder load(const std::string& folder, const LoadOptions& options = {}) {
     return SentenceEncoder(load_model_folder(folder, options));
+  }
+  // The same for a folder whose files are in memory, which must outlive the encoder; `name` stands
+  // for the folder in messages.
+  static SentenceEncoder load_from_memory(const std::string& name,
+                                          std::span<const MemoryFile> files,
+                                          const LoadOptions& options = {}) {
+    return SentenceEncoder(load_model_folder(name, files, options));
+  }
+  // Loads the small Chinese model that comes with the library: the one inside the program, where
+  // it was built with one, else the folder of default_model_folder(). Throws FileError where there
+  // is none.
+  static SentenceEncoder load_default(const LoadOptions& options = {}) {
+    if (const auto files = embedded_default_model(); !files.empty()) {
+      return load_from_memory("default model", files, options);
+    }
+    return load(default_model_folder(), options);
   }
 
   // Throws std::invalid_argument for an option that this model cannot meet, Cancelled when the stop

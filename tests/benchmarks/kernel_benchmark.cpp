@@ -47,13 +47,17 @@ double run_fma_chains(Isa isa, long iterations) {
 #define LOW_CHAINS(width)                                                                         \
   CHAIN(width, 0)                                                                                 \
   CHAIN(width, 1)                                                                                 \
-  CHAIN(width, 2) CHAIN(width, 3) CHAIN(width, 4) CHAIN(width, 5) CHAIN(width, 6) CHAIN(width, 7) \
-      CHAIN(width, 8) CHAIN(width, 9) CHAIN(width, 10) CHAIN(width, 11)
+  CHAIN(width, 2)                                                                                 \
+  CHAIN(width, 3)                                                                                 \
+  CHAIN(width, 4) CHAIN(width, 5) CHAIN(width, 6) CHAIN(width, 7) CHAIN(width, 8) CHAIN(width, 9) \
+      CHAIN(width, 10) CHAIN(width, 11)
 #define HIGH_CHAINS(width)                                                             \
   CHAIN(width, 16)                                                                     \
   CHAIN(width, 17)                                                                     \
-  CHAIN(width, 18) CHAIN(width, 19) CHAIN(width, 20) CHAIN(width, 21) CHAIN(width, 22) \
-      CHAIN(width, 23) CHAIN(width, 24) CHAIN(width, 25) CHAIN(width, 26) CHAIN(width, 27)
+  CHAIN(width, 18)                                                                     \
+  CHAIN(width, 19)                                                                     \
+  CHAIN(width, 20) CHAIN(width, 21) CHAIN(width, 22) CHAIN(width, 23) CHAIN(width, 24) \
+      CHAIN(width, 25) CHAIN(width, 26) CHAIN(width, 27)
 #define LOW_REGISTERS                                                                      \
   "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", \
       "xmm11", "xmm12", "xmm13", "xmm14", "xmm15", "cc"
@@ -199,6 +203,69 @@ class Benchmark {
            m, flops, bytes(weight_size));
   }
 
+  // The same with weights of 16 bits.
+  void half_linear(std::size_t rows, std::size_t in, std::size_t out, bool bfloat16) {
+    const std::size_t panels = (out + kernels_.panel_width - 1) / kernels_.panel_width;
+    const std::size_t weight_size = panels * kernels_.panel_width * in / 2;
+    AlignedBuffer<float> input = values(rows * stride(in)), output = values(rows * stride(out));
+    std::size_t offset = 0;
+    const Measured m = measure(kernels_.isa, seconds_, [&] {
+      if (offset + weight_size > pool_.size()) offset = 0;
+      LinearCall call;
+      call.input = input.data();
+      call.input_stride = stride(in);
+      call.rows = rows;
+      call.packed_weight = pool_.data() + offset;
+      call.in_features = in;
+      call.out_features = out;
+      call.last_column = out;
+      call.output = output.data();
+      call.output_stride = stride(out);
+      offset += weight_size;
+      if (offset + weight_size <= pool_.size()) call.next_weight = pool_.data() + offset;
+      (bfloat16 ? kernels_.linear_bfloat16 : kernels_.linear_float16)(call);
+    });
+    report(std::string(bfloat16 ? "bf16 " : "f16 ") + std::to_string(rows) + " x " +
+               std::to_string(in) + " -> " + std::to_string(out),
+           m, 2.0 * static_cast<double>(rows * in) * static_cast<double>(out), bytes(weight_size));
+  }
+
+  // In 8 bits, the step that makes codes of the input included. Operations a second stand beside
+  // the peak of float32.
+  void int8_linear(std::size_t rows, std::size_t in, std::size_t out, Activation activation) {
+    const std::size_t panels = (out + kernels_.panel_width - 1) / kernels_.panel_width;
+    const std::size_t weight_bytes = panels * kernels_.int8_panel_bytes(in);
+    const std::size_t pool_bytes = pool_.size() * sizeof(float);
+    AlignedBuffer<float> input = values(rows * stride(in)), output = values(rows * stride(out));
+    AlignedBuffer<std::byte> codes(rows * kernels_.int8_row_bytes(in));
+    std::vector<float> scales(rows);
+    std::vector<std::int32_t> zeros(rows);
+    std::size_t offset = 0;
+    const Measured m = measure(kernels_.isa, seconds_, [&] {
+      if (offset + weight_bytes > pool_bytes) offset = 0;
+      kernels_.quantize_rows(input.data(), stride(in), rows, in, codes.data(), scales.data(),
+                             zeros.data());
+      Int8LinearCall call;
+      call.input = codes.data();
+      call.input_scales = scales.data();
+      call.input_zeros = zeros.data();
+      call.rows = rows;
+      call.packed_weight = reinterpret_cast<const std::byte*>(pool_.data()) + offset;
+      call.in_features = in;
+      call.out_features = out;
+      call.last_column = out;
+      call.activation = activation;
+      call.output = output.data();
+      call.output_stride = stride(out);
+      offset += weight_bytes;
+      kernels_.linear_int8(call);
+    });
+    report("int8" + std::string(activation == Activation::gelu ? "+gelu " : " ") +
+               std::to_string(rows) + " x " + std::to_string(in) + " -> " + std::to_string(out),
+           m, 2.0 * static_cast<double>(rows * in) * static_cast<double>(out),
+           static_cast<double>(weight_bytes));
+  }
+
   void attention(std::size_t length, std::size_t heads, std::size_t head_dim) {
     const std::size_t hidden = heads * head_dim;
     AlignedBuffer<float> qkv = values(length * stride(3 * hidden));
@@ -338,6 +405,9 @@ int main(int argc, char** argv) {
     for (const auto& shape : shapes) {
       for (const std::size_t rows : row_counts) {
         benchmark.linear(rows, shape.in, shape.out, shape.activation);
+        benchmark.half_linear(rows, shape.in, shape.out, false);
+        benchmark.half_linear(rows, shape.in, shape.out, true);
+        benchmark.int8_linear(rows, shape.in, shape.out, shape.activation);
       }
     }
     for (const std::size_t length :

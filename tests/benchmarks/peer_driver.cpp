@@ -1,6 +1,6 @@
 // The library as one more engine of a benchmark that times several inference engines on the same
 // token ids: one JSON object a line in, one a line out.
-//   peer_driver [--precision f32] MODEL_DIR THREADS
+//   peer_driver [--precision f32|f16|bf16|int8] MODEL_DIR THREADS
 // reads MODEL_DIR/hf/ and answers
 //   {"op": "set", "batches": [[[101, 5, 102], ...], ...]}   keeps the batches
 //   {"op": "run"}    embeds each batch (mean over the tokens, normalized) and tells the seconds
@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "semblance/io/model_config_file.h"
 #include "semblance/models/load_encoder.h"
 #include "semblance/simd/kernels.h"
+#include "semblance/tensor/precision.h"
 #include "semblance/token_encoder.h"
 
 namespace {
@@ -60,14 +62,15 @@ double peak_rss_mb() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
-void serve(const std::string& path, std::size_t num_threads) {
+void serve(const std::string& path, std::size_t num_threads,
+           std::optional<semblance::Precision> precision) {
   using namespace semblance;
   const auto start = Clock::now();
   const ModelFolder folder(path);
   ThreadPool::Team team(ThreadPool::shared(), num_threads);
-  const auto encoder =
-      load_encoder<float>(read_model_config(folder),
-                          std::make_shared<const WeightFiles>(WeightFiles::open(folder)), team);
+  const auto encoder = load_encoder<float>(
+      read_model_config(folder), std::make_shared<const WeightFiles>(WeightFiles::open(folder)),
+      team, precision);
   const TokenEncoder token_encoder(*encoder);
   const Pooling pooling = Pooling::mean;
   const PoolingPlan plan{
@@ -110,15 +113,19 @@ void serve(const std::string& path, std::size_t num_threads) {
 
 int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (arguments.size() == 4 && arguments[0] == "--precision" && arguments[1] == "f32") {
+  std::optional<semblance::Precision> precision;
+  if (arguments.size() == 4 && arguments[0] == "--precision") {
+    precision = semblance::precision_of(arguments[1]);
+  }
+  if (precision) {
     arguments.erase(arguments.begin(), arguments.begin() + 2);
   }
   if (arguments.size() != 2) {
-    std::cerr << "usage: peer_driver [--precision f32] MODEL_DIR THREADS\n";
+    std::cerr << "usage: peer_driver [--precision f32|f16|bf16|int8] MODEL_DIR THREADS\n";
     return 2;
   }
   try {
-    serve(arguments[0] + "/hf", std::stoul(arguments[1]));
+    serve(arguments[0] + "/hf", std::stoul(arguments[1]), precision);
   } catch (const std::exception& error) {
     std::cout << json{{"ok", false}, {"error", error.what()}} << std::endl;
     return 1;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "cli/run_program.h"
+#include "support/sanitized.h"
 
 namespace semblance::testing {
 namespace {
@@ -13,7 +14,7 @@ TEST(Program, WrongUsageIsOneLineAndStatusTwo) {
       {},
       {"dance"},
       {"--loud"},
-      {"similarity", "a", "b"},
+      {"similarity", "a"},
       {"similarity", "--model", kModels + "bert-mlm", "a"},
       {"similarity", "--model", kModels + "bert-mlm", "a", "b", "c"},
       {"encode", "--model", kModels + "bert-mlm", "--input", "-"},
@@ -31,13 +32,12 @@ TEST(Program, WrongUsageIsOneLineAndStatusTwo) {
        "--no-normalize"},
       {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--prompt", "a",
        "--prompt-name", "b"},
-      {"tokenize"},
       {"tokenize", "--model", "m", "--vocab", "v"},
       {"tokenize", "--model", "m", "--no-do-lower-case"},
       {"tokenize", "--vocab", "v", "--strip-accents", "perhaps"},
       {"search", "--model", "m", "--corpus", "c"},
       {"search", "--model", "m", "--corpus", "c", "--query", "q", "--top-k", "0"},
-      {"info"},
+      {"info", "folder"},
   };
   for (const auto& arguments : wrong) {
     std::string shown;
@@ -122,6 +122,11 @@ TEST(Program, AFullDiskOrAClosedPipeIsOneLineAndStatusOne) {
   EXPECT_EQ(help.status, 1);
   EXPECT_TRUE(is_one_error_line(help.err)) << help.err;
 
+  const auto device = run_shell("echo how | \"$PROGRAM\" encode" + model +
+                                "--input - --output /dev/full --format tsv");
+  EXPECT_EQ(device.status, 1);
+  EXPECT_TRUE(is_one_error_line(device.err)) << device.err;
+
   const auto closed =
       run_shell("{ yes 2>/dev/null | head -c 300000 2>/dev/null | \"$PROGRAM\" encode" + model +
                 "--input - --output - --format tsv; echo \"status $?\" >&2; } | :");
@@ -129,6 +134,42 @@ TEST(Program, AFullDiskOrAClosedPipeIsOneLineAndStatusOne) {
   ASSERT_EQ(lines.size(), 2u) << closed.err;
   EXPECT_TRUE(lines[0].starts_with("semblance: standard output: ")) << closed.err;
   EXPECT_EQ(lines[1], "status 1");
+}
+
+TEST(Program, MemoryThatRunsOutIsOneLineAndNoFile) {
+  if (kSanitized) GTEST_SKIP() << "a sanitizer asks for terabytes of addresses";
+  const TemporaryFolder folder;
+  const std::string input = folder.write("texts.txt", std::string(1'000'000, 'x') + "\nhow\n");
+  int num_failures = 0;
+  int status = 1;
+  for (long kib = 8'000; status != 0; kib += kib / 16) {
+    ASSERT_LT(kib, 8'000'000);
+    const std::string limited = "ulimit -v " + std::to_string(kib) + "; exec \"$PROGRAM\" ";
+    if (run_shell(limited + "--version").status != 0) continue;  // cannot even be started
+    const auto result = run_shell(limited + "encode --model " + kModels + "bert-mlm --input " +
+                                  input + " --output " + (folder / "out.npy"));
+    status = result.status;
+    if (status == 0) break;
+    EXPECT_EQ(status, 1) << kib << " KiB: " << result.err;
+    EXPECT_TRUE(is_one_error_line(result.err)) << kib << " KiB: " << result.err;
+    EXPECT_EQ(folder.names().size(), 1u) << kib << " KiB";
+    ++num_failures;
+  }
+  EXPECT_GT(num_failures, 0);
+  EXPECT_EQ(folder.names().size(), 2u);
+}
+
+TEST(Program, AFileThatHasNoRoomToGrowIsOneLineAndNoFile) {
+  const TemporaryFolder folder;
+  for (const std::string format : {"npy", "jsonl", "tsv"}) {
+    const auto full = run_shell(
+        "trap '' XFSZ; ulimit -f 16; yes 'how are you' 2>/dev/null | head -n 2000 | "
+        "exec \"$PROGRAM\" encode --model " +
+        kModels + "bert-mlm --input - --output " + (folder / "out.") + format);
+    EXPECT_EQ(full.status, 1);
+    EXPECT_TRUE(is_one_error_line(full.err)) << full.err;
+    EXPECT_TRUE(folder.names().empty()) << format;
+  }
 }
 
 }  // namespace

@@ -14,14 +14,14 @@ namespace {
 std::size_t cores_of_v2(std::string_view cpu_max) {
   const testing::TempFolder root;
   root.write("cpu.max", cpu_max);
-  return detail::cgroup_cores(root.path());
+  return detail::cgroup_cores(root.path(), "");
 }
 
 std::size_t cores_of_v1(std::string_view quota, std::string_view period) {
   const testing::TempFolder root;
   root.write("cpu/cpu.cfs_quota_us", quota);
   root.write("cpu/cpu.cfs_period_us", period);
-  return detail::cgroup_cores(root.path());
+  return detail::cgroup_cores(root.path(), "");
 }
 
 TEST(CgroupCores, WholeCoresOfTheVersion2QuotaAndAtLeastOne) {
@@ -49,8 +49,34 @@ TEST(CgroupCores, AnythingElseIsNoQuota) {
   EXPECT_EQ(cores_of_v1("100000", ""), 0u);
   EXPECT_EQ(cores_of_v1("100000", "0"), 0u);
   const testing::TempFolder empty;
-  EXPECT_EQ(detail::cgroup_cores(empty.path()), 0u);
-  EXPECT_EQ(detail::cgroup_cores(empty.path() + "/missing"), 0u);
+  EXPECT_EQ(detail::cgroup_cores(empty.path(), ""), 0u);
+  EXPECT_EQ(detail::cgroup_cores(empty.path() + "/missing", ""), 0u);
+}
+
+TEST(CgroupCores, TheTightestOfTheProcesssGroupAndThoseAboveIt) {
+  const testing::TempFolder root;
+  const auto cores_in = [&](std::string_view groups) {
+    return detail::cgroup_cores(root.path(), root.write("groups", groups));
+  };
+  root.write("system.slice/cpu.max", "600000 100000\n");
+  root.write("system.slice/a.service/cpu.max", "max 100000\n");
+  root.write("system.slice/a.service/worker/cpu.max", "300000 100000\n");
+  root.write("cpu/batch/cpu.cfs_quota_us", "400000\n");
+  root.write("cpu/batch/cpu.cfs_period_us", "100000\n");
+  EXPECT_EQ(cores_in("0::/system.slice/a.service/worker\n"), 3u);
+  EXPECT_EQ(cores_in("0::/system.slice/a.service\n"), 6u);
+  EXPECT_EQ(cores_in("0::/system.slice/a.service/none/such\n"), 6u);
+  EXPECT_EQ(cores_in("0::/other\n"), 0u);
+  EXPECT_EQ(cores_in("2:cpu,cpuacct:/batch/job\n1:memory:/system.slice\n"), 4u);
+  EXPECT_EQ(cores_in("2:cpu:/batch\n0::/system.slice/a.service/worker\n"), 3u);
+  EXPECT_EQ(cores_in("1:cpuset:/batch\n"), 0u);
+  for (const char* groups : {"", "\n", "0", "0:", "0::", "0::/", "0::x", "0::/../system.slice",
+                             "::", ":::::", "9:cpu:"}) {
+    EXPECT_EQ(cores_in(groups), 0u) << groups;
+  }
+  root.write("cpu.max", "200000 100000\n");
+  EXPECT_EQ(cores_in("0::/system.slice/a.service/worker\n"), 2u);
+  EXPECT_EQ(cores_in("0::/\n"), 2u);
 }
 
 TEST(AvailableCores, IsAtLeastOneAndNoMoreThanTheAffinityMaskAllows) {

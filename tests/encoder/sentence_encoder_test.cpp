@@ -217,6 +217,36 @@ TEST_F(SentenceEncoderTest, EncodeIntoAllocatesNothingOnceWarm) {
   }
 }
 
+TEST_F(SentenceEncoderTest, EveryPrecisionHasOneVectorATextNearThatOfFloat32AndAllocatesNothing) {
+  const auto all = texts();
+  const std::vector<std::string_view> views(all.begin(), all.end());
+  const auto reference = encoder.encode(all, {.pooling = Pooling::mean});
+  for (const Precision precision : {Precision::f16, Precision::bf16, Precision::int8}) {
+    const auto loaded = SentenceEncoder::load(golden.folder(), {.precision = precision});
+    EXPECT_LT(loaded.encoder().byte_count(), encoder.encoder().byte_count());
+    std::vector<float> alone;
+    for (const auto& text : all) {
+      const auto vector = loaded.encode(text, {.pooling = Pooling::mean, .num_threads = 1});
+      alone.insert(alone.end(), vector.begin(), vector.end());
+    }
+    for (const std::size_t num_threads : {1u, 2u, 4u}) {
+      const EncodeOptions options{
+          .batch_size = 7 * num_threads, .pooling = Pooling::mean, .num_threads = num_threads};
+      const auto together = loaded.encode(all, options);
+      EXPECT_EQ(together.values, alone) << name_of(precision) << ", " << num_threads << " threads";
+      for (std::size_t i = 0; i < all.size(); ++i) {
+        EXPECT_GT(similarity(together[i], reference[i]), 0.995f) << name_of(precision);
+      }
+    }
+    std::vector<float> room(views.size() * loaded.output_dim());
+    const EncodeOptions options{.num_threads = 2};
+    for (int i = 0; i < 50; ++i) loaded.encode_into(views, room, options);
+    const std::size_t before = testing::num_allocations;
+    loaded.encode_into(views, room, options);
+    EXPECT_EQ(testing::num_allocations - before, 0U) << name_of(precision);
+  }
+}
+
 TEST_F(SentenceEncoderTest, IdsGiveTheVectorsOfTheirText) {
   const auto& text = golden.sentences()[0];
   const auto ids = encoder.tokenizer().encode(text).input_ids;

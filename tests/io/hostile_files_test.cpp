@@ -2,17 +2,13 @@
 // error or in tensors that lie inside the file, in time and memory proportional to the file.
 
 #include <gtest/gtest.h>
-#include <malloc.h>
-#include <stdlib.h>
 #include <time.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <iterator>
-#include <new>
 #include <random>
 #include <string>
 #include <string_view>
@@ -24,56 +20,9 @@
 #include "semblance/io/json.h"
 #include "semblance/io/pytorch_checkpoint.h"
 #include "semblance/io/safetensors.h"
-
-namespace semblance::testing {
-
-std::atomic<std::size_t> allocated_bytes{0};
-std::atomic<std::size_t> peak_bytes{0};
-
-void* metered_allocate(std::size_t byte_count, std::size_t alignment) {
-  void* block = nullptr;
-  if (::posix_memalign(&block, alignment, byte_count == 0 ? 1 : byte_count) != 0) {
-    throw std::bad_alloc();
-  }
-  const std::size_t now = allocated_bytes += ::malloc_usable_size(block);
-  std::size_t peak = peak_bytes;
-  while (peak < now && !peak_bytes.compare_exchange_weak(peak, now)) {
-  }
-  return block;
-}
-
-void metered_free(void* block) noexcept {
-  if (block != nullptr) allocated_bytes -= ::malloc_usable_size(block);
-  ::free(block);
-}
-
-}  // namespace semblance::testing
-
-void* operator new(std::size_t byte_count) {
-  return semblance::testing::metered_allocate(byte_count, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-}
-void* operator new(std::size_t byte_count, std::align_val_t alignment) {
-  return semblance::testing::metered_allocate(byte_count, static_cast<std::size_t>(alignment));
-}
-// std::stable_sort asks this one for its buffer.
-void* operator new(std::size_t byte_count, const std::nothrow_t&) noexcept {
-  try {
-    return semblance::testing::metered_allocate(byte_count, __STDCPP_DEFAULT_NEW_ALIGNMENT__);
-  } catch (const std::bad_alloc&) {
-    return nullptr;
-  }
-}
-void operator delete(void* block) noexcept { semblance::testing::metered_free(block); }
-void operator delete(void* block, const std::nothrow_t&) noexcept {
-  semblance::testing::metered_free(block);
-}
-void operator delete(void* block, std::size_t) noexcept { semblance::testing::metered_free(block); }
-void operator delete(void* block, std::align_val_t) noexcept {
-  semblance::testing::metered_free(block);
-}
-void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
-  semblance::testing::metered_free(block);
-}
+#include "semblance/io/tokenizer_files.h"
+#include "support/metered_allocations.h"
+#include "support/temp_folder.h"
 
 namespace semblance {
 namespace {
@@ -108,6 +57,16 @@ const Reader kTorchLegacy = [](std::string_view bytes) {
   touch(bytes, detail::parse_torch_legacy(as_bytes(bytes), "m"));
 };
 const Reader kJson = [](std::string_view bytes) { JsonDocument::parse(bytes, "m"); };
+
+// A file of this name beside a small vocab.txt.
+Reader tokenizer_file(const std::string& name) {
+  return [name](std::string_view bytes) {
+    const testing::TempFolder folder;
+    folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n[PAD]\n[MASK]\na\n");
+    folder.write(name, bytes);
+    load_tokenizer(folder.path());
+  };
+}
 
 // Whether the reader refused. Anything but a typed, short, one-line error fails the test.
 bool refuses(const Reader& read, std::string_view bytes) {
@@ -190,12 +149,44 @@ std::string repeated(std::string_view text, std::size_t count) {
   return result;
 }
 
+// `one` so many times between commas, each '%' in it replaced by its number.
+std::string numbered(const std::string& before, std::string_view one, std::size_t count,
+                     const std::string& after) {
+  std::string result = before;
+  for (std::size_t i = 0; i < count; ++i) {
+    if (i != 0) result += ',';
+    for (const char c : one) result += c == '%' ? std::to_string(i) : std::string(1, c);
+  }
+  return result + after;
+}
+
 std::string safetensors_of(const std::string& header) {
   return le(std::uint64_t{header.size()}) + header;
 }
 
 std::string checkpoint_of(const std::string& pickle) {
   return build_zip({{.name = "m/data.pkl", .bytes = pickle}});
+}
+
+std::string text_of(const std::string& value) {
+  return "X" + le(static_cast<std::uint32_t>(value.size())) + value;
+}
+
+// A state dict of one tensor, remembered as 1, and of the members that follow.
+std::string tensors_of(const std::string& members, const std::string& storage_key = "0") {
+  return build_zip(
+      {{.name = "m/data.pkl",
+        .bytes = "\x80\x02}(" + text_of("w") +
+                 "ctorch._utils\n_rebuild_tensor_v2\n((X\x07\0\0\0storagectorch\nFloatStorage\n"s +
+                 text_of(storage_key) + text_of("cpu") +
+                 "K\x01tQK\0K\x01\x85K\x01\x85\x89}tRq\x01"s + members + "u."},
+       {.name = "m/data/0", .bytes = "1234"}});
+}
+
+std::string numbered_names(std::size_t count) {
+  std::string members;
+  for (std::size_t i = 0; i < count; ++i) members += text_of(std::to_string(i)) + "h\x01";
+  return members;
 }
 
 TEST(HostileFiles, MemoryIsProportionalToTheFile) {
@@ -233,6 +224,10 @@ TEST(HostileFiles, MemoryIsProportionalToTheFile) {
       {kTorchZip, checkpoint_of(repeated("ccollections\nOrderedDict\n)R", kMany / 10))},
       {kTorchZip, checkpoint_of("X" + le(0x7FFFFFFFu) + std::string(100'000, 'x'))},
       {kTorchLegacy, "\x80\x02" + repeated("]", kMany)},
+      {kTorchZip, tensors_of(numbered_names(kMany / 4))},
+      {kTorchZip, tensors_of(text_of(std::string(kMany, 'x')) + "q\x02h\x01" +
+                             repeated("h\x02h\x01", kMany / 4))},
+      {kTorchZip, tensors_of("", std::string(kMany, 'x'))},
   };
   for (std::size_t i = 0; i < std::size(hostile); ++i) {
     const auto& [read, bytes] = hostile[i];
@@ -306,6 +301,18 @@ TEST(HostileFiles, TimeIsProportionalToTheFile) {
          return build_zip(parts);
        }},
       {kTorchZip, [](std::size_t n) { return repeated("PK\x05\x06", n); }},
+      {tokenizer_file("tokenizer_config.json"),
+       [](std::size_t n) { return numbered("{", "\"%_token\":\"t%\"", n, "}"); }},
+      {tokenizer_file("tokenizer_config.json"),
+       [](std::size_t n) { return numbered("{\"extra_special_tokens\":[", "\"t%\"", n, "]}"); }},
+      {tokenizer_file("tokenizer_config.json"),
+       [](std::size_t n) {
+         return numbered("{\"added_tokens_decoder\":{", "\"%\":{\"content\":\"t%\"}", n, "}}");
+       }},
+      {tokenizer_file("added_tokens.json"),
+       [](std::size_t n) { return numbered("{", "\"t%\":%", n, "}"); }},
+      {tokenizer_file("special_tokens_map.json"),
+       [](std::size_t n) { return numbered("{", "\"%_token\":\"t%\"", n, "}"); }},
   };
   for (std::size_t i = 0; i < std::size(hostile); ++i) {
     const auto& [read, make] = hostile[i];

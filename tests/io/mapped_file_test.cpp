@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -87,6 +89,20 @@ TEST(MappedFile, AMapOutlivesAFileThatIsReplacedOrRemoved) {
   EXPECT_EQ(text_of(file), std::string(100000, 'w'));
   std::filesystem::remove(path);
   EXPECT_EQ(text_of(file), std::string(100000, 'w'));
+}
+
+TEST(MappedFile, AFileInMemoryIsUsedInPlaceWhereItIsAlignedAndCopiedElsewhere) {
+  alignas(64) const std::byte bytes[67] = {std::byte{1}, std::byte{2}, std::byte{3}};
+  for (const std::size_t offset : {0u, 1u}) {
+    const MemoryFile memory{"f", bytes + offset, bytes + sizeof bytes};
+    const MappedFile file(FileSource("table/f", memory));
+    EXPECT_EQ(file.path(), "table/f");
+    EXPECT_EQ(file.bytes().data() == memory.begin, offset == 0);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(file.bytes().data()) % 64, 0u);
+    EXPECT_TRUE(std::ranges::equal(file.bytes(), memory.bytes()));
+    file.release(file.bytes());
+    EXPECT_EQ(file.bytes()[1], bytes[offset + 1]);
+  }
 }
 
 }  // namespace

@@ -106,6 +106,13 @@ TEST(ModelConfig, ReadsRoFormer) {
   EXPECT_EQ(parse(with("embedding_size", nullptr, roformer())).embedding_size, 768u);
   // Rotary positions turn pairs of values.
   refusal(with("num_attention_heads", 256, roformer()));
+  // Their table lies in no file that could bound it.
+  EXPECT_EQ(
+      refusal(with("max_position_embeddings", 1 << 20, roformer())),
+      "config.json: \"max_position_embeddings\": expected at most 262144 rotary positions for "
+      "heads this wide, found 1048576");
+  EXPECT_EQ(parse(with("max_position_embeddings", 1 << 18, roformer())).max_position_embeddings,
+            1u << 18);
   // RoFormerV2 goes by the same name.
   EXPECT_EQ(refusal(with("use_bias", false, roformer())),
             "config.json: \"use_bias\": expected true, found false");
@@ -221,6 +228,7 @@ TEST(ModelConfig, TheSameKeysWithHarmlessValuesAreFine) {
       {"pruned_heads", nlohmann::json::object()},
       {"auto_map", nlohmann::json::object()},
       {"quantization_config", nullptr},
+      {"quantization_config", {{"quant_method", "semblance"}}},
       {"relative_attention", false},
       {"alibi_starting_size", nullptr},
       {"rotary_emb_fraction", 0.0},

@@ -3,11 +3,14 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <cstddef>
 #include <filesystem>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "io/reader_test.h"
+#include "semblance/io/file_bytes.h"
 #include "support/temp_folder.h"
 
 namespace semblance {
@@ -122,6 +125,33 @@ TEST(ModelFolder, LinksIntoTheHubCachesBlobsAreFollowed) {
   EXPECT_TRUE(ModelFolder(model + "/snapshots/abc/1_Pooling").find("config.json").has_value());
   message_of<FileError>([&] { folder.find("other.json"); });
   message_of<FileError>([&] { folder.find("refs.json"); });
+}
+
+TEST(ModelFolder, AFolderInMemoryIsReadLikeOneOnDisk) {
+  const std::string config = "{}";
+  const std::string pooling = "{\"a\": 1}";
+  const auto file = [](const char* name, const std::string& text) {
+    const auto* begin = reinterpret_cast<const std::byte*>(text.data());
+    return MemoryFile{name, begin, begin + text.size()};
+  };
+  const std::vector<MemoryFile> files = {file("config.json", config),
+                                         file("1_Pooling/config.json", pooling)};
+  const ModelFolder folder("a table", files);
+  EXPECT_EQ(folder.find("config.json"), "a table/config.json");
+  EXPECT_EQ(read_file_bytes(folder.require("config.json")), config);
+  EXPECT_EQ(read_file_bytes(folder.require("1_Pooling/config.json")), pooling);
+  const ModelFolder subfolder = folder.subfolder("1_Pooling");
+  EXPECT_EQ(subfolder.path(), "a table/1_Pooling");
+  EXPECT_EQ(read_file_bytes(subfolder.require("config.json")), pooling);
+  EXPECT_EQ(folder.subfolder("").path(), "a table");
+  EXPECT_EQ(subfolder.find("1_Pooling"), std::nullopt);
+  EXPECT_EQ(folder.find("none"), std::nullopt);
+  EXPECT_EQ(folder.find("1_Pool"), std::nullopt);
+  EXPECT_EQ(message_of<FileError>([&] { folder.require("vocab.txt"); }),
+            "a table/vocab.txt: expected a file, found nothing of that name");
+  EXPECT_EQ(message_of<FileError>([&] { folder.subfolder("config.json"); }),
+            "a table/config.json: expected a folder, found a file");
+  message_of<FileError>([&] { folder.find("../config.json"); });
 }
 
 }  // namespace

@@ -229,6 +229,15 @@ TEST_F(SentenceTransformersFolder, BrokenModuleListsAreRefused) {
   EXPECT_EQ(refusal(), "modules.json: \"[1].name\": expected each name once, found \"0\"");
 }
 
+TEST_F(SentenceTransformersFolder, MoreModulesThanAFolderHasAreRefused) {
+  std::string modules = "[" + module(0, std::string(kOld) + "Transformer", "");
+  for (int i = 1; i <= 64; ++i) {
+    modules += "," + module(i, std::string(kOld) + "Dense", "2_Dense");
+  }
+  write("modules.json", modules + "]");
+  EXPECT_EQ(refusal(), "modules.json: expected at most 64 modules, found an array");
+}
+
 TEST_F(SentenceTransformersFolder, ModulePathsThatLeaveTheFolderAreRefused) {
   const TempFolder outside;
   outside.write("config.json", kPooling);

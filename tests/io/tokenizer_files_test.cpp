@@ -165,6 +165,23 @@ TEST(LoadTokenizer, RefusesBrokenValuesWithFileAndKey) {
             "tokenizer.json: \"added_tokens[0].lstrip\": expected true or false, found 1");
 }
 
+TEST(LoadTokenizer, ATemplateCannotGrowBeyondItsFile) {
+  const std::size_t many = 1000;
+  json document = tokenizer_json();
+  auto& cls = document["post_processor"]["special_tokens"]["[CLS]"];
+  cls["ids"] = std::vector<int>(many, 2);
+  cls["tokens"] = std::vector<std::string>(many, "[CLS]");
+  auto& single = document["post_processor"]["single"];
+  const json piece = {{"SpecialToken", {{"id", "[CLS]"}, {"type_id", 0}}}};
+  for (std::size_t i = 0; i < many; ++i) single.push_back(piece);
+  const std::string expected =
+      "tokenizer.json: \"post_processor.single\": expected at most 1024 tokens, found an array";
+  EXPECT_EQ(complaint({{"tokenizer.json", document.dump()}}), expected);
+  single = json::array();
+  for (std::size_t i = 0; i < 2 * many; ++i) single.push_back(piece);
+  EXPECT_EQ(complaint({{"tokenizer.json", document.dump()}}), expected);
+}
+
 TEST(LoadTokenizer, AFolderWithoutAVocabularyIsAFileError) {
   const testing::TempFolder folder;
   EXPECT_THROW(load_tokenizer(folder.path()), FileError);

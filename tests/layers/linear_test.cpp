@@ -205,6 +205,135 @@ TEST(Linear, HasTheSameBitsWithAnyThreadCountAndAnySplitOfTheRows) {
   }
 }
 
+// In int8 too, where each row of the input has a scale of its own.
+TEST(Linear, InInt8HasTheSameBitsWithAnyThreadCountAndAnySplitOfTheRows) {
+  constexpr std::size_t kRows = 40, kIn = 65, kOut = 200;
+  RandomValues random(7);
+  const RandomLinear random_linear(kOut, kIn, random, DType::bf16);
+  LinearParameters parameters = random_linear.parameters();
+  parameters.precision = Precision::int8;
+  const std::vector<float> x = random.take(kRows * kIn);
+  InlineExecutor alone;
+  const Linear<float> linear(parameters, alone);
+  const auto expected = run(linear, x, kRows, alone);
+  ThreadPool pool(4);
+  for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
+    ThreadPool::Team team(pool, num_threads);
+    const Linear<float> packed_by_team(parameters, team);
+    EXPECT_TRUE(same_bits(run(packed_by_team, x, kRows, team), expected)) << num_threads;
+  }
+  for (std::size_t rows = 1; rows <= 16; ++rows) {
+    for (std::size_t first = 0; first + rows <= kRows; first += rows) {
+      const auto found = run(linear, std::span(x).subspan(first * kIn, rows * kIn), rows, alone);
+      ASSERT_TRUE(same_bits(found, std::span(expected).subspan(first * kOut, rows * kOut)))
+          << rows << " rows from " << first;
+    }
+  }
+}
+
+// A matrix as the codes of a quantized file, in 8 bits or in 4.
+struct QuantizedLinear {
+  std::size_t out, in;
+  std::vector<std::int8_t> codes;
+  std::vector<std::uint8_t> nibbles;
+  std::vector<float> scales;
+  std::vector<std::uint16_t> block_scales;
+  std::vector<float> values;  // what the codes mean
+
+  QuantizedLinear(std::size_t out_features, std::size_t in_features, RandomValues& random, int bits)
+      : out(out_features), in(in_features) {
+    for (std::size_t o = 0; o < out; ++o) {
+      scales.push_back(std::abs(random.next()) + 0.125f);
+      for (std::size_t i = 0; i < in; ++i) {
+        if (bits == 8) {
+          codes.push_back(static_cast<std::int8_t>(random.next() * 127.0f));
+          values.push_back(static_cast<float>(codes.back()) * scales[o]);
+          continue;
+        }
+        if (i % 32 == 0) {
+          block_scales.push_back(testing::float16_bits(i % 64 == 0 ? -0.25f : scales[o] / 8));
+        }
+        const auto nibble = static_cast<std::uint8_t>((random.next() + 1.0f) * 7.9f);
+        if (i % 2 == 0) {
+          nibbles.push_back(nibble);
+        } else {
+          nibbles.back() = static_cast<std::uint8_t>(nibbles.back() | nibble << 4);
+        }
+        values.push_back(static_cast<float>(nibble - 8) * (i % 64 < 32 ? -0.25f : scales[o] / 8));
+      }
+    }
+  }
+  LinearParameters parameters(Precision precision) const {
+    const Shape shape{out, in};
+    const auto bytes = [](const auto& v) { return reinterpret_cast<const std::byte*>(v.data()); };
+    if (nibbles.empty()) {
+      return {.weight = WeightMatrix({bytes(codes), DType::i8, shape},
+                                     TensorView{bytes(scales), DType::f32, {out}}, shape),
+              .bias = {},
+              .precision = precision};
+    }
+    return {.weight = WeightMatrix(
+                {bytes(nibbles), DType::u8, {out, in / 2}},
+                TensorView{bytes(block_scales), DType::f16, {out, (in + 31) / 32}}, shape),
+            .bias = {},
+            .precision = precision};
+  }
+};
+
+TEST(Linear, CodesOfAFileMeanTheirValuesInEveryPrecision) {
+  constexpr std::size_t kRows = 7, kIn = 76, kOut = 45;
+  for (const int bits : {8, 4}) {
+    RandomValues random(11);
+    const QuantizedLinear quantized(kOut, kIn, random, bits);
+    const testing::StoredTensor values({kOut, kIn}, quantized.values);
+    const std::vector<float> x = random.take(kRows * kIn);
+    InlineExecutor executor;
+    for (const Precision precision : {Precision::f32, Precision::f16, Precision::bf16}) {
+      const Linear<float> from_codes(quantized.parameters(precision), executor);
+      const Linear<float> from_values({.weight = values.view(), .bias = {}, .precision = precision},
+                                      executor);
+      EXPECT_EQ(run(from_codes, x, kRows, executor), run(from_values, x, kRows, executor))
+          << bits << " bits, " << name_of(precision);
+    }
+    // Codes and scales of 8 bits go into the product as they are: the error is the input's alone.
+    const Linear<float> in_int8(quantized.parameters(Precision::int8), executor);
+    const Linear<float> in_f32(quantized.parameters(Precision::f32), executor);
+    const PaddedRows<float> input(kRows, kIn, x);
+    PaddedRows<float> found(kRows, kOut), expected(kRows, kOut);
+    in_int8.forward(input.view(), found.view(), executor);
+    in_f32.forward(input.view(), expected.view(), executor);
+    for (std::size_t r = 0; r < kRows; ++r) {
+      float largest = 0;
+      for (std::size_t i = 0; i < kIn; ++i) largest = std::max(largest, std::abs(x[r * kIn + i]));
+      for (std::size_t o = 0; o < kOut; ++o) {
+        double sum = 0, largest_weight = 0;
+        for (std::size_t i = 0; i < kIn; ++i) {
+          const double value = std::abs(static_cast<double>(quantized.values[o * kIn + i]));
+          sum += value;
+          largest_weight = std::max(largest_weight, value);
+        }
+        const double unit = static_cast<double>(largest) / 127;
+        const double weight_error = bits == 8 ? 0 : largest_weight / 254 * kIn * 127 * unit;
+        ASSERT_NEAR(found.view().row(r)[o], expected.view().row(r)[o],
+                    0.5001 * unit * sum + weight_error + 1e-4);
+      }
+    }
+  }
+}
+
+TEST(Linear, PartsOfSeveralPrecisionsAreComputedInFloat32) {
+  RandomValues random(12);
+  const RandomLinear a(20, 30, random), b(25, 30, random);
+  InlineExecutor executor;
+  std::vector<LinearParameters> parts{a.parameters(), b.parameters()};
+  const std::vector<float> x = random.take(90);
+  const auto expected = run(Linear<float>(parts, executor), x, 3, executor);
+  parts[0].precision = Precision::int8;
+  EXPECT_EQ(run(Linear<float>(parts, executor), x, 3, executor), expected);
+  parts[1].precision = Precision::int8;
+  EXPECT_NE(run(Linear<float>(parts, executor), x, 3, executor), expected);
+}
+
 TEST(Linear, NanStaysInItsRow) {
   constexpr std::size_t kRows = 8, kIn = 12, kOut = 35;
   RandomValues random(8);
@@ -232,6 +361,12 @@ TEST(Linear, SaysTheBytesItHolds) {
   // Whole panels of columns.
   const std::size_t width = simd::kernels().panel_width;
   EXPECT_EQ(Linear<float>(parameters.parameters(), executor).byte_count(), (width * 5 + 3) * 4);
+  LinearParameters half = parameters.parameters();
+  half.precision = Precision::bf16;
+  EXPECT_EQ(Linear<float>(half, executor).byte_count(), width * 5 * 2 + 3 * 4);
+  half.precision = Precision::int8;
+  EXPECT_EQ(Linear<float>(half, executor).byte_count(),
+            simd::kernels().int8_panel_bytes(5) + 3 * 4);
 }
 
 template <class T>

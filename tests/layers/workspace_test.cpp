@@ -101,7 +101,9 @@ TEST(Workspace, GrowsForALargerBatchAndAllocatesNothingForASmallerOne) {
 TEST(Workspace, ForwardPassOfASizeMetBeforeAllocatesNothing) {
   constexpr std::size_t kHidden = 48, kIntermediate = 96, kEmbedding = 32;
   RandomValues random(1, 0.25f);
-  for (const DType dtype : {DType::f32, DType::f16}) {
+  for (const auto& [dtype, precision] :
+       {std::pair(DType::f32, Precision::f32), std::pair(DType::f16, Precision::f16),
+        std::pair(DType::f32, Precision::int8)}) {
     const testing::StoredTensor word({50, kEmbedding}, random, dtype);
     const testing::StoredTensor position({64, kEmbedding}, random, dtype);
     const testing::RandomLayerNorm norm(kEmbedding, random);
@@ -117,8 +119,15 @@ TEST(Workspace, ForwardPassOfASizeMetBeforeAllocatesNothing) {
                                         .projection = projection.parameters()},
                                        team);
     const RotaryPositions<float> positions(64, kHidden / 3, true);
-    const EncoderLayer<float, Gelu, RotaryPositions<float>> layer(parameters.parameters(),
-                                                                  &positions, team);
+    EncoderLayerParameters layer_parameters = parameters.parameters();
+    for (LinearParameters* linear :
+         {&layer_parameters.attention.query, &layer_parameters.attention.key,
+          &layer_parameters.attention.value, &layer_parameters.attention.output,
+          &layer_parameters.feed_forward.intermediate, &layer_parameters.feed_forward.output}) {
+      linear->precision = precision;
+    }
+    const EncoderLayer<float, Gelu, RotaryPositions<float>> layer(layer_parameters, &positions,
+                                                                  team);
     const std::vector<std::size_t> large{0, 20, 64, 70}, small{0, 1, 44, 60};
     std::vector<std::int32_t> ids(large.back());
     for (auto& id : ids) id = static_cast<std::int32_t>(random.index(50));
@@ -130,7 +139,8 @@ TEST(Workspace, ForwardPassOfASizeMetBeforeAllocatesNothing) {
       workspace.prepare({.embedding_size = kEmbedding,
                          .hidden_size = kHidden,
                          .intermediate_size = kIntermediate,
-                         .head_dim = kHidden / 3},
+                         .head_dim = kHidden / 3,
+                         .int8 = precision == Precision::int8},
                         batch, team.concurrency());
       embeddings.forward(batch, std::span(ids).first(starts.back()), {}, workspace.embedding(),
                          workspace.hidden(), team);
@@ -140,7 +150,7 @@ TEST(Workspace, ForwardPassOfASizeMetBeforeAllocatesNothing) {
     const std::size_t before = testing::num_allocations;
     forward(large);
     forward(small);
-    EXPECT_EQ(testing::num_allocations, before) << name_of(dtype);
+    EXPECT_EQ(testing::num_allocations, before) << name_of(precision);
   }
 }
 

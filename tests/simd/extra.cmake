@@ -22,6 +22,9 @@ endif()
 if(SEMBLANCE_AARCH64_GXX AND SEMBLANCE_QEMU_AARCH64)
   semblance_add_bits_test(aarch64_o2 ${SEMBLANCE_AARCH64_GXX} "-O2;-static"
     ${SEMBLANCE_QEMU_AARCH64})
+  # A CPU without SDOT.
+  semblance_add_bits_test(aarch64_without_dot_product ${SEMBLANCE_AARCH64_GXX} "-O1;-static"
+    "${SEMBLANCE_QEMU_AARCH64};-cpu;cortex-a57")
 endif()
 
 # Wide instructions stay where they belong.

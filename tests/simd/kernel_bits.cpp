@@ -34,6 +34,42 @@ std::uint64_t linear_bits(const Kernels& kernels) {
               state);
 }
 
+std::vector<test::LinearCase> weight_cases() {
+  std::vector<test::LinearCase> cases;
+  for (std::uint32_t i = 0; i < 48; ++i) {
+    cases.push_back({.rows = i * 7 % 37,
+                     .in_features = 1 + i * 29 % 150,
+                     .out_features = 1 + i * 17 % 101,
+                     .activation = static_cast<Activation>(i % 6),
+                     .with_bias = i % 2 == 0,
+                     .with_residual = i % 3 == 0,
+                     .residual_is_output = i % 5 == 0,
+                     .seed = i});
+  }
+  cases.push_back({.rows = 40, .in_features = 800, .out_features = 70});
+  return cases;
+}
+
+std::uint64_t half_bits(const Kernels& kernels) {
+  std::uint64_t state = 1;
+  for (const auto& c : weight_cases()) {
+    state = hash(test::run_half_linear(kernels, c, false), state);
+    state = hash(test::run_half_linear(kernels, c, true), state);
+  }
+  return state;
+}
+
+std::uint64_t int8_bits(const Kernels& kernels) {
+  std::uint64_t state = 1;
+  for (const auto& c : weight_cases()) state = hash(test::run_int8_linear(kernels, c), state);
+  std::vector<float> wide(333);
+  Random random(3);
+  std::vector<std::int8_t> codes(wide.size());
+  for (auto& code : codes) code = static_cast<std::int8_t>(random.bits() & 255u);
+  kernels.int8_to_float32(codes.data(), 0.0123f, codes.size(), wide.data());
+  return hash(wide, state);
+}
+
 std::uint64_t attention_bits(const Kernels& kernels) {
   std::uint64_t state = 1;
   for (std::uint32_t i = 0; i < 40; ++i) {
@@ -113,10 +149,10 @@ int main() {
   const struct {
     const char* name;
     std::uint64_t (*bits)(const Kernels&);
-  } groups[] = {{"linear", linear_bits},         {"attention", attention_bits},
-                {"layer_norm", layer_norm_bits}, {"rotary", rotary_bits},
-                {"activate", activation_bits},   {"sums", sum_bits},
-                {"widening", widening_bits}};
+  } groups[] = {
+      {"linear", linear_bits},     {"attention", attention_bits}, {"layer_norm", layer_norm_bits},
+      {"rotary", rotary_bits},     {"activate", activation_bits}, {"sums", sum_bits},
+      {"widening", widening_bits}, {"half", half_bits},           {"int8", int8_bits}};
   bool same = true;
   for (const auto& group : groups) {
     const std::uint64_t expected = group.bits(kernels_for(Isa::scalar));

@@ -166,6 +166,107 @@ inline std::vector<float> run_linear(const Kernels& kernels, const LinearCase& c
   return data.output;
 }
 
+// Half-size weights: the output of linear_float16 or linear_bfloat16.
+inline std::vector<float> run_half_linear(const Kernels& kernels, const LinearCase& c,
+                                          bool bfloat16) {
+  LinearData data(c);
+  const std::size_t panels = (c.out_features + kernels.panel_width - 1) / kernels.panel_width;
+  AlignedBuffer<std::uint16_t> packed(panels * kernels.panel_width * c.in_features);
+  const auto pack = bfloat16 ? kernels.pack_bfloat16 : kernels.pack_float16;
+  pack(data.weight.data(), c.out_features, c.in_features, 0, panels, packed.data());
+  LinearCall call;
+  call.input = data.input.data();
+  call.input_stride = data.input_stride;
+  call.rows = c.rows;
+  call.packed_weight = packed.data();
+  call.in_features = c.in_features;
+  call.out_features = c.out_features;
+  call.last_column = c.out_features;
+  call.bias = c.with_bias ? data.bias.data() : nullptr;
+  call.activation = c.activation;
+  call.output = data.output.data();
+  call.output_stride = data.output_stride;
+  (bfloat16 ? kernels.linear_bfloat16 : kernels.linear_float16)(call);
+  return data.output;
+}
+
+// Codes of weights and what they become.
+struct Int8Weight {
+  std::vector<std::int8_t> codes;  // [out_features, in_features]
+  std::vector<float> scales;       // [out_features]
+};
+
+inline Int8Weight quantized(const Kernels& kernels, const std::vector<float>& weight,
+                            std::size_t out_features, std::size_t in_features) {
+  Int8Weight result{std::vector<std::int8_t>(weight.size()), std::vector<float>(out_features)};
+  for (std::size_t o = 0; o < out_features; ++o) {
+    result.scales[o] = kernels.quantize_row(weight.data() + o * in_features, in_features,
+                                            result.codes.data() + o * in_features);
+  }
+  return result;
+}
+
+inline AlignedBuffer<std::byte> packed_int8(const Kernels& kernels, const Int8Weight& weight,
+                                            std::size_t in_features) {
+  const std::size_t out_features = weight.scales.size();
+  const std::size_t width = kernels.panel_width;
+  const std::size_t panel_bytes = kernels.int8_panel_bytes(in_features);
+  AlignedBuffer<std::byte> packed((out_features + width - 1) / width * panel_bytes);
+  for (std::size_t first = 0; first < out_features; first += width) {
+    std::vector<const std::int8_t*> columns;
+    for (std::size_t o = first; o < std::min(first + width, out_features); ++o) {
+      columns.push_back(weight.codes.data() + o * in_features);
+    }
+    kernels.pack_int8(columns.data(), weight.scales.data() + first, columns.size(), in_features,
+                      packed.data() + first / width * panel_bytes);
+  }
+  return packed;
+}
+
+// The output of linear_int8 [rows, output_stride] with its gaps.
+inline std::vector<float> run_int8_linear(const Kernels& kernels, const LinearCase& c,
+                                          LinearData& data, const Int8Weight& weight) {
+  const std::vector<float> residual = data.output;
+  const AlignedBuffer<std::byte> packed = packed_int8(kernels, weight, c.in_features);
+  AlignedBuffer<std::byte> codes(c.rows * kernels.int8_row_bytes(c.in_features));
+  std::fill(codes.begin(), codes.end(), std::byte{0x55});
+  std::vector<float> scales(c.rows);
+  std::vector<std::int32_t> zeros(c.rows);
+  kernels.quantize_rows(data.input.data(), data.input_stride, c.rows, c.in_features, codes.data(),
+                        scales.data(), zeros.data());
+  Int8LinearCall call;
+  call.input = codes.data();
+  call.input_scales = scales.data();
+  call.input_zeros = zeros.data();
+  call.rows = c.rows;
+  call.packed_weight = packed.data();
+  call.in_features = c.in_features;
+  call.out_features = c.out_features;
+  call.bias = c.with_bias ? data.bias.data() : nullptr;
+  call.activation = c.activation;
+  call.output = data.output.data();
+  call.output_stride = data.output_stride;
+  if (c.with_residual) {
+    call.residual = c.residual_is_output ? data.output.data() : residual.data();
+    call.residual_stride = data.output_stride;
+  }
+  const std::size_t panels = (c.out_features + kernels.panel_width - 1) / kernels.panel_width;
+  const std::size_t middle = std::min(panels / 2 * kernels.panel_width, c.out_features);
+  call.first_column = 0;
+  call.last_column = middle;
+  kernels.linear_int8(call);
+  call.first_column = middle;
+  call.last_column = c.out_features;
+  kernels.linear_int8(call);
+  return data.output;
+}
+
+inline std::vector<float> run_int8_linear(const Kernels& kernels, const LinearCase& c) {
+  LinearData data(c);
+  return run_int8_linear(kernels, c, data,
+                         quantized(kernels, data.weight, c.out_features, c.in_features));
+}
+
 struct AttentionCase {
   std::size_t length = 0;
   std::size_t head_dim = 0;

@@ -9,20 +9,28 @@
 
 #include "semblance/core/error.h"
 #include "semblance/io/file_handle.h"
+#include "semblance/io/file_source.h"
 
 namespace semblance {
 
 inline constexpr std::uint64_t kDefaultMaxFileBytes = std::uint64_t{256} << 20;
 
-// The whole of a regular file. Throws FileError when it is missing, not a regular file, cannot be
-// read, or is larger than max_bytes.
-inline std::string read_file_bytes(const std::string& path,
+// The whole of a regular file, or of one in memory. Throws FileError when it is missing, not a
+// regular file, cannot be read, or is larger than max_bytes.
+inline std::string read_file_bytes(const FileSource& source,
                                    std::uint64_t max_bytes = kDefaultMaxFileBytes) {
-  FileHandle file(path);
-  if (file.size() > max_bytes) {
-    throw FileError(path, "", "at most " + std::to_string(max_bytes) + " bytes",
-                    std::to_string(file.size()));
+  const auto check_size = [&](std::uint64_t size) {
+    if (size <= max_bytes) return;
+    throw FileError(source.path(), "", "at most " + std::to_string(max_bytes) + " bytes",
+                    std::to_string(size));
+  };
+  if (const MemoryFile* memory = source.memory()) {
+    const auto bytes = memory->bytes();
+    check_size(bytes.size());
+    return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
   }
+  FileHandle file(source.path());
+  check_size(file.size());
   std::string bytes(static_cast<std::size_t>(file.size()), '\0');
   bytes.resize(file.read(bytes.data(), bytes.size()));
   return bytes;

@@ -100,6 +100,11 @@ class JsonValue {
 };
 
 struct JsonValue::Document {
+  Document() = default;
+  Document(const Document&) = delete;
+  Document& operator=(const Document&) = delete;
+  ~Document() { detail::dismantle(root); }
+
   std::string file;
   nlohmann::json root;
 };
@@ -122,10 +127,10 @@ class JsonDocument {
     return result;
   }
   // Throws FileError, FormatError.
-  static JsonDocument read(const std::string& path, const JsonLimits& limits = {}) {
-    const std::string text = read_file_bytes(path, limits.max_bytes);
-    refuse_failed_download(path, text);
-    return parse(text, path, limits);
+  static JsonDocument read(const FileSource& source, const JsonLimits& limits = {}) {
+    const std::string text = read_file_bytes(source, limits.max_bytes);
+    refuse_failed_download(source.path(), text);
+    return parse(text, source.path(), limits);
   }
 
  private:

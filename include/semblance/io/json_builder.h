@@ -50,6 +50,21 @@ inline void refuse_nul(std::string_view file, std::string_view text) {
     throw FormatError(json_position(file, text, nul + 1), "", "JSON", "a NUL byte");
 }
 
+// Empties a value from its leaves up. nlohmann's destructor allocates memory for the children of a
+// container, and would end the program where there is none left; here there are no children any
+// more. Recurses as deep as the value is nested.
+inline void dismantle(nlohmann::json& value) noexcept {
+  if (value.is_array()) {
+    auto& array = value.get_ref<nlohmann::json::array_t&>();
+    for (nlohmann::json& element : array) dismantle(element);
+    array.clear();
+  } else if (value.is_object()) {
+    auto& object = value.get_ref<nlohmann::json::object_t&>();
+    for (auto& [key, member] : object) dismantle(member);
+    object.clear();
+  }
+}
+
 // Receives the parser's events (nlohmann's SAX interface) and builds the value, so that limits hold
 // while parsing and not after. Returning false would end the parse; errors are thrown instead.
 class JsonBuilder {
@@ -62,6 +77,9 @@ class JsonBuilder {
 
   JsonBuilder(std::string_view text, std::string_view file, const JsonLimits& limits)
       : text_(text), file_(file), limits_(limits) {}
+  JsonBuilder(const JsonBuilder&) = delete;
+  JsonBuilder& operator=(const JsonBuilder&) = delete;
+  ~JsonBuilder() { dismantle(root_); }
 
   nlohmann::json take() { return std::move(root_); }
 

@@ -12,6 +12,7 @@
 #include "semblance/core/aligned_buffer.h"
 #include "semblance/core/error.h"
 #include "semblance/io/file_handle.h"
+#include "semblance/io/file_source.h"
 
 #if !defined(_WIN32)
 #include <sys/mman.h>
@@ -27,18 +28,21 @@ namespace semblance {
 enum class FileAccess { map, copy };
 
 // The bytes of a whole regular file, read-only, from an address that is a multiple of 64. On
-// Windows the file is always copied.
+// Windows the file is always copied. A file in memory is used in place where its address is such a
+// multiple, and copied where it is not.
 class MappedFile {
  public:
   // Throws FileError, std::bad_alloc.
-  explicit MappedFile(const std::string& path, FileAccess access = FileAccess::map);
+  explicit MappedFile(const FileSource& source, FileAccess access = FileAccess::map);
   MappedFile(MappedFile&& other) noexcept
       : path_(std::move(other.path_)),
         mapping_(std::exchange(other.mapping_, {})),
+        in_memory_(std::exchange(other.in_memory_, {})),
         copy_(std::move(other.copy_)) {}
   MappedFile& operator=(MappedFile&& other) noexcept {
     std::swap(path_, other.path_);
     std::swap(mapping_, other.mapping_);
+    std::swap(in_memory_, other.in_memory_);
     std::swap(copy_, other.copy_);
     return *this;
   }
@@ -46,20 +50,35 @@ class MappedFile {
 
   const std::string& path() const noexcept { return path_; }
   std::span<const std::byte> bytes() const noexcept {
-    return mapping_.data() != nullptr ? mapping_ : std::span(copy_.data(), copy_.size());
+    if (mapping_.data() != nullptr) return mapping_;
+    return in_memory_.data() != nullptr ? in_memory_ : std::span(copy_.data(), copy_.size());
   }
 
   // Gives back the memory of the whole pages inside `range`, a part of bytes(). They stay readable:
-  // touching them reads the file again. Does nothing to a copy.
+  // touching them reads the file again. Does nothing to a copy or a file in memory.
   void release(std::span<const std::byte> range) const noexcept;
 
  private:
   std::string path_;
-  std::span<const std::byte> mapping_;  // data() is null when the file is a copy or empty
+  // At most one of these has bytes.
+  std::span<const std::byte> mapping_;
+  std::span<const std::byte> in_memory_;
   AlignedBuffer<std::byte> copy_;
 };
 
-inline MappedFile::MappedFile(const std::string& path, FileAccess access) : path_(path) {
+inline MappedFile::MappedFile(const FileSource& source, FileAccess access) : path_(source.path()) {
+  constexpr std::uintptr_t kAlignment = 64;
+  const std::string& path = path_;
+  if (const MemoryFile* memory = source.memory()) {
+    const auto bytes = memory->bytes();
+    if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kAlignment == 0) {
+      in_memory_ = bytes;
+    } else {
+      copy_ = AlignedBuffer<std::byte>(bytes.size());
+      std::memcpy(copy_.data(), bytes.data(), bytes.size());
+    }
+    return;
+  }
   FileHandle file(path);
   if (file.size() > std::numeric_limits<std::size_t>::max() / 2) {
     throw FileError(path, "", "a file that fits the address space",

@@ -36,6 +36,7 @@ struct ForeignKey {
     false_or_zero,   // false, 0, "" and empty lists or objects
     true_only,       // true
     one_of_strings,  // false, or one of `strings`
+    own_method,      // as false_or_zero, or the mark of io/quantized_weights.h
   };
   std::string_view key;
   Harmless harmless;
@@ -89,7 +90,7 @@ inline constexpr ForeignKey kForeignKeys[] = {
     {"is_causal", ForeignKey::Harmless::false_or_zero},
     // Weights that are not what their names say.
     {"pruned_heads", ForeignKey::Harmless::false_or_zero},
-    {"quantization_config", ForeignKey::Harmless::false_or_zero},
+    {"quantization_config", ForeignKey::Harmless::own_method},
     {"compression_config", ForeignKey::Harmless::false_or_zero},
     // Code of its own.
     {"auto_map", ForeignKey::Harmless::false_or_zero},
@@ -111,6 +112,14 @@ inline void refuse_foreign_keys(const JsonValue& root) {
       case ForeignKey::Harmless::false_or_zero:
         if (!is_false_or_zero(*value)) throw value->error("nothing, or false");
         break;
+      case ForeignKey::Harmless::own_method: {
+        if (!value->is_object() && is_false_or_zero(*value)) break;
+        const auto method = value->find("quant_method");
+        if (!method || !method->is_string() || method->as_string() != "semblance") {
+          throw value->error("nothing, or quant_method \"semblance\"");
+        }
+        break;
+      }
       case ForeignKey::Harmless::true_only:
         if (!value->is_boolean() || !value->as_boolean()) throw value->error("true");
         break;
@@ -153,6 +162,7 @@ inline constexpr std::size_t kMaxVocabSize = std::size_t{1} << 24;
 inline constexpr std::size_t kMaxWidth = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxLayers = 1024;
 inline constexpr std::size_t kMaxPositions = std::size_t{1} << 20;
+inline constexpr std::size_t kMaxRotaryTable = std::size_t{1} << 24;  // positions times head_dim
 
 inline std::string read_hidden_act(const JsonValue& root, std::string_view key) {
   constexpr std::array<std::string_view, 6> kKnown = {"gelu", "gelu_new", "gelu_pytorch_tanh",
@@ -249,6 +259,12 @@ inline ModelConfig parse_model_config(const JsonValue& root) {
     if (config.head_dim() % 2 != 0) {
       throw root.require(keys.num_attention_heads)
           .error("heads of even width for rotary positions");
+    }
+    // Their table is computed, of whatever size the file says.
+    if (config.max_position_embeddings > detail::kMaxRotaryTable / config.head_dim()) {
+      throw root.require("max_position_embeddings")
+          .error("at most " + std::to_string(detail::kMaxRotaryTable / config.head_dim()) +
+                 " rotary positions for heads this wide");
     }
   }
   if (!roformer && !distilbert) {

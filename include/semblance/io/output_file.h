@@ -101,9 +101,10 @@ inline void OutputFile::commit() {
   if (!written) throw failure("room to write");
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
   if (!closed || std::rename(aside_.c_str(), path_.c_str()) != 0) {
-    const FileError error = failure("a file to write");
+    const int reason = errno;
     std::remove(aside_.c_str());
-    throw error;
+    errno = reason;
+    throw failure("a file to write");
   }
 }
 

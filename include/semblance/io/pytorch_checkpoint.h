@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <map>
+#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -31,7 +32,7 @@ namespace semblance {
 // state dict needs are interpreted here. Views, shared storages and transposed tensors are fine as
 // long as they stay inside their storage and have no more elements than it.
 // Throws FileError, FormatError.
-WeightFile open_pytorch_checkpoint(const std::string& path, FileAccess access = FileAccess::map);
+WeightFile open_pytorch_checkpoint(const FileSource& source, FileAccess access = FileAccess::map);
 
 namespace detail {
 
@@ -76,20 +77,21 @@ struct TorchStorage {
 // start of their storage.
 class TorchStateDict {
  public:
+  using Storages = std::map<std::string, TorchStorage, std::less<>>;
   struct Entry {
     StoredTensor tensor;
-    std::string storage_key;
+    const Storages::value_type* storage;  // its key and itself
   };
 
   TorchStateDict(const Pickle& pickle, std::string_view file);
 
-  std::map<std::string, TorchStorage, std::less<>>& storages() noexcept { return storages_; }
+  Storages& storages() noexcept { return storages_; }
   // Every storage must have been placed.
   std::vector<StoredTensor> take_tensors();
 
  private:
   Entry read_tensor(std::string_view name, PickleRef ref);
-  std::string read_storage(std::string_view name, PickleRef ref);
+  const Storages::value_type* read_storage(std::string_view name, PickleRef ref);
   std::vector<std::size_t> read_sizes(std::string_view name, PickleRef ref) const;
   std::size_t read_size(std::string_view name, PickleRef ref) const;
   void check_inside(const Entry& entry, std::size_t first) const;
@@ -99,7 +101,7 @@ class TorchStateDict {
 
   const Pickle& pickle_;
   std::string file_;
-  std::map<std::string, TorchStorage, std::less<>> storages_;
+  Storages storages_;
   std::vector<Entry> entries_;
 };
 
@@ -110,10 +112,15 @@ inline TorchStateDict::TorchStateDict(const Pickle& pickle, std::string_view fil
     throw error("", "a state dict, names to tensors", root);
   }
   const auto members = pickle.items(root);
-  entries_.reserve(members.size() / 2);
+  // A pickle can name one long text many times in two bytes each: no copy before it is known to be
+  // new.
+  std::set<std::string_view> names;
   for (std::size_t i = 0; i < members.size(); i += 2) {
     const PickleValue& name = pickle[members[i]];
     if (name.kind != PickleKind::text) throw error("", "names of tensors", members[i]);
+    if (!names.insert(name.text).second) {
+      throw FormatError(file_, name.text, "each name once", "two tensors of that name");
+    }
     entries_.push_back(read_tensor(name.text, members[i + 1]));
   }
 }
@@ -136,9 +143,9 @@ inline TorchStateDict::Entry TorchStateDict::read_tensor(std::string_view name, 
     throw error(name, "a tensor without metadata", arguments[6]);
   }
   Entry entry;
-  entry.storage_key = read_storage(name, arguments[0]);
+  entry.storage = read_storage(name, arguments[0]);
   entry.tensor.name = name;
-  entry.tensor.dtype = storages_.find(entry.storage_key)->second.dtype;
+  entry.tensor.dtype = entry.storage->second.dtype;
   entry.tensor.shape = Shape(read_sizes(name, arguments[2]));
   entry.tensor.strides = read_sizes(name, arguments[3]);
   if (entry.tensor.strides.size() != entry.tensor.shape.rank()) {
@@ -152,7 +159,8 @@ inline TorchStateDict::Entry TorchStateDict::read_tensor(std::string_view name, 
 
 // ("storage", type, key, location, num_elements), in the old form with a sixth: None, or the view
 // of another storage that torch stopped writing before 1.0.
-inline std::string TorchStateDict::read_storage(std::string_view name, PickleRef ref) {
+inline const TorchStateDict::Storages::value_type* TorchStateDict::read_storage(
+    std::string_view name, PickleRef ref) {
   if (pickle_[ref].kind != PickleKind::persistent) throw error(name, "a storage", ref);
   const PickleRef id = pickle_.items(ref)[0];
   const auto parts = pickle_.items(id);
@@ -177,13 +185,18 @@ inline std::string TorchStateDict::read_storage(std::string_view name, PickleRef
   if (storage.num_elements > std::numeric_limits<std::size_t>::max() / 8) {
     throw error(name, "a number of elements that fits the address space", parts[4]);
   }
-  std::string key(pickle_[parts[2]].text);
+  // torch writes a small number; a long key used by many tensors would be read as often.
+  constexpr std::size_t kMaxKeyBytes = 256;
+  const std::string_view key = pickle_[parts[2]].text;
+  if (key.size() > kMaxKeyBytes) {
+    throw error(name, "a storage key of at most 256 bytes", parts[2]);
+  }
   const auto [place, inserted] = storages_.emplace(key, storage);
   if (!inserted && (place->second.dtype != storage.dtype ||
                     place->second.num_elements != storage.num_elements)) {
-    throw error(name, "one type and size for storage " + key, parts[4]);
+    throw error(name, "one type and size for storage " + place->first, parts[4]);
   }
-  return key;
+  return &*place;
 }
 
 inline std::vector<std::size_t> TorchStateDict::read_sizes(std::string_view name,
@@ -193,10 +206,10 @@ inline std::vector<std::size_t> TorchStateDict::read_sizes(std::string_view name
     if (arguments.size() == 1) ref = arguments[0];
   }
   if (pickle_[ref].kind != PickleKind::tuple) throw error(name, "a tuple of sizes", ref);
-  // One long tuple used by many tensors would be copied as often; torch itself stops at 64.
-  constexpr std::size_t kMaxRank = 64;
+  // One long tuple used by many tensors would be copied as often.
+  constexpr std::size_t kMaxRank = 8;
   const auto items = pickle_.items(ref);
-  if (items.size() > kMaxRank) throw error(name, "at most 64 dimensions", ref);
+  if (items.size() > kMaxRank) throw error(name, "at most 8 dimensions", ref);
   std::vector<std::size_t> sizes;
   sizes.reserve(items.size());
   for (const PickleRef item : items) sizes.push_back(read_size(name, item));
@@ -214,7 +227,7 @@ inline std::size_t TorchStateDict::read_size(std::string_view name, PickleRef re
 // All sums stay below num_elements, so that nothing can overflow.
 inline void TorchStateDict::check_inside(const Entry& entry, std::size_t first) const {
   const StoredTensor& tensor = entry.tensor;
-  const std::uint64_t available = storages_.find(entry.storage_key)->second.num_elements;
+  const std::uint64_t available = entry.storage->second.num_elements;
   const auto outside = [&](std::string_view expected) {
     return FormatError(file_, tensor.name, expected,
                        tensor.shape.to_string() + " with strides " +
@@ -242,9 +255,9 @@ inline std::vector<StoredTensor> TorchStateDict::take_tensors() {
   std::vector<StoredTensor> tensors;
   tensors.reserve(entries_.size());
   for (Entry& entry : entries_) {
-    const TorchStorage& storage = storages_.find(entry.storage_key)->second;
+    const auto& [key, storage] = *entry.storage;
     if (!storage.placed) {
-      throw FormatError(file_, entry.tensor.name, "storage " + entry.storage_key, "none");
+      throw FormatError(file_, entry.tensor.name, "storage " + key, "none");
     }
     entry.tensor.offset += storage.offset;
     tensors.push_back(std::move(entry.tensor));
@@ -284,9 +297,9 @@ inline std::vector<StoredTensor> parse_torch_zip(std::span<const std::byte> byte
   if (reader.remaining() != 0) throw reader.error("the end of the pickle", "more bytes");
   TorchStateDict state_dict(pickle, file);
   for (auto& [key, storage] : state_dict.storages()) {
-    const ZipEntry* entry = archive.find(folder + "/data/" + key);
-    if (entry == nullptr)
-      throw FormatError(file, "data/" + key, "a zip entry of that name", "none");
+    const std::string name = "data/" + key;
+    const ZipEntry* entry = archive.find(std::string(folder).append(1, '/').append(name));
+    if (entry == nullptr) throw FormatError(file, name, "a zip entry of that name", "none");
     const std::uint64_t expected = storage.num_elements * byte_size(storage.dtype);
     if (const std::size_t found = archive.bytes(*entry).size(); found != expected) {
       throw FormatError(file, "data/" + key, std::to_string(expected) + " bytes",
@@ -355,8 +368,9 @@ inline std::vector<StoredTensor> parse_torch_legacy(std::span<const std::byte> b
 
 }  // namespace detail
 
-inline WeightFile open_pytorch_checkpoint(const std::string& path, FileAccess access) {
-  MappedFile file(path, access);
+inline WeightFile open_pytorch_checkpoint(const FileSource& source, FileAccess access) {
+  const std::string& path = source.path();
+  MappedFile file(source, access);
   const auto bytes = file.bytes();
   refuse_failed_download(path, bytes);
   if (bytes.empty()) throw FormatError(path, "", "a PyTorch checkpoint", "an empty file");

@@ -112,11 +112,12 @@ inline SafetensorsContents parse_safetensors(std::span<const std::byte> bytes,
 }
 
 // Throws FileError, FormatError.
-inline WeightFile open_safetensors(const std::string& path, FileAccess access = FileAccess::map) {
-  MappedFile file(path, access);
+inline WeightFile open_safetensors(const FileSource& source, FileAccess access = FileAccess::map) {
+  const std::string& path = source.path();
+  MappedFile file(source, access);
   refuse_failed_download(path, file.bytes());
   auto contents = parse_safetensors(file.bytes(), path);
-  return WeightFile(std::move(file), std::move(contents.tensors));
+  return WeightFile(std::move(file), std::move(contents.tensors), std::move(contents.metadata));
 }
 
 }  // namespace semblance

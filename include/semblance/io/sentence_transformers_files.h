@@ -277,6 +277,11 @@ inline std::optional<SentenceTransformersConfig> read_sentence_transformers_conf
   SentenceTransformersConfig result;
   std::set<std::string> names;
   bool first = true;
+  // Many modules that share a folder would read its weights as often.
+  constexpr std::size_t kMaxModules = 64;
+  if (document.root().size() > kMaxModules) {
+    throw document.root().error("at most " + std::to_string(kMaxModules) + " modules");
+  }
   for (const JsonValue& module : document.root().elements()) {
     const JsonValue name = module.require("name", "a string");
     if (!names.insert(name.as_string()).second) throw name.error("each name once");

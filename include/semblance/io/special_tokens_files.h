@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -31,11 +35,13 @@ inline constexpr std::array<std::string_view, 7> kSpecialTokenKeys = {
 // - what tokenizer.json has already is not added again; then come added tokens by id, special
 // tokens
 //   in the order of their keys, and extra special tokens.
+//
+// Files may hold millions of tokens: every search is by tree, none runs over all of them.
 class SpecialTokens {
  public:
   // `defaults` are special tokens that hold where no file names them.
-  explicit SpecialTokens(std::vector<std::pair<std::string, std::string>> defaults) {
-    for (auto& [key, content] : defaults) set(key, plain(std::move(content)));
+  explicit SpecialTokens(const std::vector<std::pair<std::string, std::string>>& defaults) {
+    for (const auto& [key, content] : defaults) set(key, plain(content));
   }
 
   // Any file may be absent. `json_tokens` are tokenizer.json's, empty where there is no such file.
@@ -52,77 +58,87 @@ class SpecialTokens {
     } else {
       if (special_tokens_map != nullptr) read_names(*special_tokens_map, true);
       if (added_tokens != nullptr) {
+        const std::set<std::string> names = named_contents();
         for (const auto& [content, id] : added_tokens->members()) {
-          const bool special = is_named(content);
+          const bool special = names.contains(std::string(content));
           decoder_[token_id(id)] = {
               .content = std::string(content), .normalized = !special, .special = special};
         }
       }
       for (const auto& [id, token] : json_tokens) decoder_[id] = token;
     }
+    std::map<std::string_view, const AddedToken*> known;  // of equal ones, that of the largest id
+    for (const auto& [id, token] : decoder_) known[token.content] = &token;
     for (auto& [key, token] : named_) {
-      for (const auto& [id, known] : decoder_) {
-        if (known.content == token.content) token = known;
-      }
+      const auto found = known.find(token.content);
+      if (found != known.end()) token = *found->second;
     }
   }
 
   // The spelling of a special token, such as "cls_token"; empty when none has that name.
   std::string content(std::string_view key) const {
-    const auto found = find(key);
-    return found == named_.end() ? std::string() : found->second.content;
+    const auto found = places_.find(key);
+    return found == places_.end() ? std::string() : named_[found->second].second.content;
   }
 
   // Puts the tokens behind those that are there.
   void append_to(std::vector<AddedToken>& tokens) const {
-    const std::vector<AddedToken> there = tokens;
-    const auto has_content = [&tokens](const std::string& content) {
-      return std::any_of(tokens.begin(), tokens.end(),
-                         [&](const AddedToken& token) { return token.content == content; });
+    const std::set<AddedToken, Less> there(tokens.begin(), tokens.end());
+    std::set<std::string> contents;
+    for (const AddedToken& token : tokens) contents.insert(token.content);
+    const auto append = [&](const AddedToken& token, bool special) {
+      tokens.push_back(token);
+      tokens.back().special |= special;
+      contents.insert(token.content);
     };
+    const std::set<std::string> names = named_contents();
     for (const auto& [id, token] : decoder_) {
-      if (std::find(there.begin(), there.end(), token) != there.end()) continue;
-      tokens.push_back(token);
-      if (is_named(token.content)) tokens.back().special = true;
+      if (!there.contains(token)) append(token, names.contains(token.content));
     }
-    for (const auto& [key, token] : named_) {
-      if (has_content(token.content)) continue;
-      tokens.push_back(token);
-      tokens.back().special = true;
+    for (const AddedToken* token : named_in_order()) {
+      if (!contents.contains(token->content)) append(*token, true);
     }
     for (const AddedToken& token : extra_) {
-      if (!has_content(token.content)) tokens.push_back(token);
+      if (!contents.contains(token.content)) append(token, false);
     }
   }
 
  private:
-  using Named = std::vector<std::pair<std::string, AddedToken>>;
+  struct Less {
+    static auto parts(const AddedToken& t) {
+      return std::tie(t.content, t.single_word, t.lstrip, t.rstrip, t.normalized, t.special);
+    }
+    bool operator()(const AddedToken& a, const AddedToken& b) const { return parts(a) < parts(b); }
+  };
 
   static AddedToken plain(std::string content) {
     return {.content = std::move(content), .normalized = false, .special = true};
   }
-  Named::const_iterator find(std::string_view key) const {
-    return std::find_if(named_.begin(), named_.end(),
-                        [key](const auto& entry) { return entry.first == key; });
+  std::set<std::string> named_contents() const {
+    std::set<std::string> contents;
+    for (const auto& [key, token] : named_) contents.insert(token.content);
+    return contents;
   }
-  bool is_named(std::string_view content) const {
-    return std::any_of(named_.begin(), named_.end(),
-                       [content](const auto& entry) { return entry.second.content == content; });
+  // The seven of BERT's kind come first, in their own order.
+  std::vector<const AddedToken*> named_in_order() const {
+    std::vector<const AddedToken*> tokens;
+    for (const std::string_view key : kSpecialTokenKeys) {
+      const auto found = places_.find(key);
+      if (found != places_.end()) tokens.push_back(&named_[found->second].second);
+    }
+    for (const auto& [key, token] : named_) {
+      const auto known = std::find(kSpecialTokenKeys.begin(), kSpecialTokenKeys.end(), key);
+      if (known == kSpecialTokenKeys.end()) tokens.push_back(&token);
+    }
+    return tokens;
   }
   void set(std::string_view key, AddedToken token) {
-    const auto found = find(key);
-    if (found != named_.end()) {
-      named_[static_cast<std::size_t>(found - named_.begin())].second = std::move(token);
-    } else {
+    const auto [place, inserted] = places_.emplace(key, named_.size());
+    if (inserted) {
       named_.emplace_back(key, std::move(token));
+    } else {
+      named_[place->second].second = std::move(token);
     }
-    // The seven of BERT's kind come first, in their own order.
-    const auto rank = [](const auto& entry) {
-      return std::find(kSpecialTokenKeys.begin(), kSpecialTokenKeys.end(), entry.first) -
-             kSpecialTokenKeys.begin();
-    };
-    std::stable_sort(named_.begin(), named_.end(),
-                     [&](const auto& a, const auto& b) { return rank(a) < rank(b); });
   }
 
   // A string or an AddedToken object.
@@ -156,9 +172,7 @@ class SpecialTokens {
     }
     for (const JsonValue& token : tokens.elements()) {
       AddedToken extra = from_json(token, special);
-      if (std::find(extra_.begin(), extra_.end(), extra) == extra_.end()) {
-        extra_.push_back(std::move(extra));
-      }
+      if (extra_seen_.insert(extra).second) extra_.push_back(std::move(extra));
     }
   }
 
@@ -178,8 +192,10 @@ class SpecialTokens {
     return static_cast<std::int32_t>(id);
   }
 
-  Named named_;
+  std::vector<std::pair<std::string, AddedToken>> named_;   // in the order they came
+  std::map<std::string, std::size_t, std::less<>> places_;  // of each key in named_
   std::vector<AddedToken> extra_;
+  std::set<AddedToken, Less> extra_seen_;
   std::map<std::int32_t, AddedToken> decoder_;
 };
 

@@ -189,15 +189,15 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
   if (kind == TokenizerKind::kOther && !options.adapt) refuse_class("BertTokenizer");
 
   const auto json_path = folder.find("tokenizer.json");
-  const std::string file = json_path ? *json_path : folder.require("vocab.txt");
+  const FileSource source = json_path ? *json_path : folder.require("vocab.txt");
   if (!json_path && kind == TokenizerKind::kAsWritten) {
     refuse_class("BertTokenizer where there is no tokenizer.json");
   }
   TokenizerJson json;
   if (json_path) {
-    json = read_tokenizer_json(file);
+    json = read_tokenizer_json(source);
   } else {
-    json.config.vocabulary = read_vocabulary(file);
+    json.config.vocabulary = read_vocabulary(source);
   }
   TokenizerConfig config = std::move(json.config);
   if (kind == TokenizerKind::kAsWritten) {
@@ -232,7 +232,7 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
   }
   config.normalizer.lowercase_first |= detail::lowercases_first(folder, options);
   return {
-      .tokenizer = detail::make_tokenizer(std::move(config), file),
+      .tokenizer = detail::make_tokenizer(std::move(config), source.path()),
       .model_max_length = config_root ? detail::model_max_length_from(*config_root) : std::nullopt,
       .tokenizer_class = std::move(tokenizer_class),
       .file = json_path ? "tokenizer.json" : "vocab.txt"};

@@ -81,9 +81,14 @@ inline BertNormalizerOptions normalizer_from_json(const JsonValue& root) {
 
 inline SequenceTemplate template_from_json(const JsonValue& list, const JsonValue& special_tokens,
                                            bool pair) {
+  // One token's list of ids used by many pieces would be copied as often.
+  constexpr std::size_t kMaxPieces = 1024;
   SequenceTemplate result;
   int firsts = 0;
   int seconds = 0;
+  if (list.size() > kMaxPieces) {
+    throw list.error("at most " + std::to_string(kMaxPieces) + " tokens");
+  }
   for (const JsonValue& piece : list.elements()) {
     if (const auto sequence = piece.find("Sequence")) {
       const JsonValue id = sequence->require("id", "A or B");
@@ -105,6 +110,9 @@ inline SequenceTemplate template_from_json(const JsonValue& list, const JsonValu
     const std::vector<JsonValue> ids = token.require("ids", "an array").elements();
     const std::vector<JsonValue> names = token.require("tokens", "an array").elements();
     if (ids.size() != names.size()) throw token.error("as many ids as tokens");
+    if (ids.size() > kMaxPieces - std::min(result.size(), kMaxPieces)) {
+      throw list.error("at most " + std::to_string(kMaxPieces) + " tokens");
+    }
     for (std::size_t i = 0; i < ids.size(); ++i) {
       result.push_back(TemplatePiece::special(names[i].as_string(), token_id(ids[i]), type));
     }
@@ -170,8 +178,8 @@ inline void read_wordpiece_model(const JsonValue& root, TokenizerConfig& config)
 // Throws FileError, FormatError, and ConfigError for any kind of model, normalizer, pre-tokenizer
 // or post-processor other than BERT's. Truncation and padding are left to the caller of the
 // tokenizer, but truncation that keeps the end of a text is refused. The decoder is not looked at.
-inline TokenizerJson read_tokenizer_json(const std::string& path) {
-  const JsonDocument document = JsonDocument::read(path);
+inline TokenizerJson read_tokenizer_json(const FileSource& source) {
+  const JsonDocument document = JsonDocument::read(source);
   const JsonValue root = document.root();
   TokenizerJson result;
   detail::read_wordpiece_model(root, result.config);

@@ -49,10 +49,10 @@ inline Vocabulary parse_vocabulary(std::string_view text, std::string_view file)
   return vocabulary;
 }
 
-inline Vocabulary read_vocabulary(const std::string& path) {
-  const std::string text = read_file_bytes(path);
-  refuse_failed_download(path, std::string_view(text).substr(0, 512));
-  return parse_vocabulary(text, path);
+inline Vocabulary read_vocabulary(const FileSource& source) {
+  const std::string text = read_file_bytes(source);
+  refuse_failed_download(source.path(), std::string_view(text).substr(0, 512));
+  return parse_vocabulary(text, source.path());
 }
 
 }  // namespace semblance

@@ -44,13 +44,16 @@ struct StoredTensor {
 class WeightFile {
  public:
   // Throws FormatError when two tensors have one name.
-  WeightFile(MappedFile file, std::vector<StoredTensor> tensors);
+  WeightFile(MappedFile file, std::vector<StoredTensor> tensors,
+             std::map<std::string, std::string> metadata = {});
 
   const std::string& path() const noexcept { return file_.path(); }
   // Sorted by name.
   std::span<const StoredTensor> tensors() const noexcept { return tensors_; }
   // Null when there is none of that name.
   const StoredTensor* find(std::string_view name) const noexcept;
+  // What the file says of itself; only safetensors files do.
+  const std::map<std::string, std::string>& metadata() const noexcept { return metadata_; }
 
   // The elements of one of tensors(): in place when they are contiguous and aligned, otherwise
   // copied once and kept. Valid until released as often as asked for, or until this object is gone;
@@ -78,6 +81,7 @@ class WeightFile {
 
   MappedFile file_;
   std::vector<StoredTensor> tensors_;
+  std::map<std::string, std::string> metadata_;
   std::unique_ptr<Copies> copies_ = std::make_unique<Copies>();
 };
 
@@ -124,8 +128,9 @@ inline void gather(const StoredTensor& tensor, const std::byte* first, std::byte
 
 }  // namespace detail
 
-inline WeightFile::WeightFile(MappedFile file, std::vector<StoredTensor> tensors)
-    : file_(std::move(file)), tensors_(std::move(tensors)) {
+inline WeightFile::WeightFile(MappedFile file, std::vector<StoredTensor> tensors,
+                              std::map<std::string, std::string> metadata)
+    : file_(std::move(file)), tensors_(std::move(tensors)), metadata_(std::move(metadata)) {
   std::sort(tensors_.begin(), tensors_.end(),
             [](const StoredTensor& a, const StoredTensor& b) { return a.name < b.name; });
   const auto twice =

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "semblance/core/error.h"
+#include "semblance/io/file_source.h"
 #include "semblance/io/json.h"
 #include "semblance/io/mapped_file.h"
 #include "semblance/io/model_folder.h"
@@ -39,7 +40,7 @@ class WeightFiles {
   // folder), FormatError, ConfigError (an index that says something impossible).
   static WeightFiles open(const ModelFolder& folder, const WeightFilesOptions& options = {});
   // A folder, or one file: *.safetensors, *.index.json or a PyTorch checkpoint of any name.
-  static WeightFiles open(const std::string& path, const WeightFilesOptions& options = {});
+  static WeightFiles open(const FileSource& source, const WeightFilesOptions& options = {});
 
   bool contains(std::string_view name) const noexcept { return entry_of(name) != nullptr; }
   // The tensor's elements, in place where the file allows; see WeightFile::view.
@@ -54,6 +55,9 @@ class WeightFiles {
   // The path of the file that holds a tensor, for messages; the first file's when there is none.
   const std::string& file_of(std::string_view name) const noexcept;
   std::vector<std::string> files() const;
+  // The value of `key` in the metadata of the file that holds a tensor, or of the first file where
+  // there is none of that name; null when the file does not say.
+  const std::string* metadata_of(std::string_view name, std::string_view key) const;
   // All tensors' elements together.
   std::uint64_t total_bytes() const noexcept;
   // Number of elements by dtype.
@@ -67,7 +71,7 @@ class WeightFiles {
 
   WeightFiles() = default;
   static WeightFiles from_file(WeightFile file);
-  static WeightFiles from_index(const ModelFolder& folder, const std::string& index_path,
+  static WeightFiles from_index(const ModelFolder& folder, const FileSource& index_source,
                                 const WeightFilesOptions& options);
   const Entry* entry_of(std::string_view name) const noexcept;
 
@@ -78,9 +82,9 @@ class WeightFiles {
 namespace detail {
 
 // By content: a checkpoint is a zip archive or a pickle, anything else must be safetensors.
-inline WeightFile open_weight_file(const std::string& path, FileAccess access) {
-  return path.ends_with(".safetensors") ? open_safetensors(path, access)
-                                        : open_pytorch_checkpoint(path, access);
+inline WeightFile open_weight_file(const FileSource& source, FileAccess access) {
+  return source.path().ends_with(".safetensors") ? open_safetensors(source, access)
+                                                 : open_pytorch_checkpoint(source, access);
 }
 
 }  // namespace detail
@@ -99,14 +103,17 @@ inline WeightFiles WeightFiles::open(const ModelFolder& folder, const WeightFile
                   "none of them");
 }
 
-inline WeightFiles WeightFiles::open(const std::string& path, const WeightFilesOptions& options) {
-  if (detail::is_folder(path)) return open(ModelFolder(path), options);
+inline WeightFiles WeightFiles::open(const FileSource& source, const WeightFilesOptions& options) {
+  const std::string& path = source.path();
+  if (source.memory() == nullptr && detail::is_folder(path)) {
+    return open(ModelFolder(path), options);
+  }
   if (path.ends_with(".index.json")) {
     const std::size_t slash = path.rfind('/');
     const std::string parent = slash == path.npos ? "." : path.substr(0, slash + 1);
-    return from_index(ModelFolder(parent), path, options);
+    return from_index(ModelFolder(parent), source, options);
   }
-  return from_file(detail::open_weight_file(path, options.access));
+  return from_file(detail::open_weight_file(source, options.access));
 }
 
 inline WeightFiles WeightFiles::from_file(WeightFile file) {
@@ -118,9 +125,10 @@ inline WeightFiles WeightFiles::from_file(WeightFile file) {
   return result;
 }
 
-inline WeightFiles WeightFiles::from_index(const ModelFolder& folder, const std::string& index_path,
+inline WeightFiles WeightFiles::from_index(const ModelFolder& folder,
+                                           const FileSource& index_source,
                                            const WeightFilesOptions& options) {
-  const auto index = JsonDocument::read(index_path);
+  const auto index = JsonDocument::read(index_source);
   WeightFiles result;
   std::map<std::string, const WeightFile*, std::less<>> shards;
   for (const auto& [name, value] : index.root().require("weight_map", "an object").members()) {
@@ -185,6 +193,14 @@ inline std::vector<std::string> WeightFiles::files() const {
   std::vector<std::string> result;
   for (const auto& file : files_) result.push_back(file->path());
   return result;
+}
+
+inline const std::string* WeightFiles::metadata_of(std::string_view name,
+                                                   std::string_view key) const {
+  const Entry* entry = entry_of(name);
+  const auto& metadata = (entry == nullptr ? *files_.front() : *entry->file).metadata();
+  const auto found = metadata.find(std::string(key));
+  return found == metadata.end() ? nullptr : &found->second;
 }
 
 inline std::uint64_t WeightFiles::total_bytes() const noexcept {

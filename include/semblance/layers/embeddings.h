@@ -12,15 +12,16 @@
 #include "semblance/layers/linear.h"
 #include "semblance/layers/sequence_batch.h"
 #include "semblance/tensor/tensor_view.h"
+#include "semblance/tensor/weight_matrix.h"
 
 namespace semblance {
 
 // Tables that a model lacks are absent.
 struct EmbeddingsParameters {
-  TensorView word;                       // [vocab_size, embedding_size]
-  std::optional<TensorView> position;    // [max_position_embeddings, embedding_size]
-  std::optional<TensorView> token_type;  // [type_vocab_size, embedding_size]
-  std::optional<TensorView> task_type;   // [task_type_vocab_size, embedding_size]; task 0 is used
+  WeightMatrix word;                       // [vocab_size, embedding_size]
+  std::optional<WeightMatrix> position;    // [max_position_embeddings, embedding_size]
+  std::optional<WeightMatrix> token_type;  // [type_vocab_size, embedding_size]
+  std::optional<WeightMatrix> task_type;   // [task_type_vocab_size, embedding_size]; task 0 is used
   LayerNormParameters layer_norm;
   std::optional<LinearParameters> projection;  // [hidden_size, embedding_size]
 };
@@ -40,7 +41,7 @@ class Embeddings {
     if (parameters.projection) projection_.emplace(*parameters.projection, executor);
   }
 
-  std::size_t embedding_size() const noexcept { return word_.shape[1]; }
+  std::size_t embedding_size() const noexcept { return word_.columns(); }
 
   // input_ids       [num_tokens], below vocab_size
   // token_type_ids  [num_tokens], below type_vocab_size; empty means all 0
@@ -66,8 +67,8 @@ class Embeddings {
   }
 
  private:
-  static void add_row(const TensorView& table, std::size_t index, Scalar* sum) {
-    const std::size_t size = table.shape[1];
+  static void add_row(const WeightMatrix& table, std::size_t index, Scalar* sum) {
+    const std::size_t size = table.columns();
     constexpr std::size_t kBlock = 64;
     Scalar row[kBlock];
     for (std::size_t first = 0; first < size; first += kBlock) {
@@ -77,10 +78,10 @@ class Embeddings {
     }
   }
 
-  TensorView word_;
-  std::optional<TensorView> position_;
-  std::optional<TensorView> token_type_;
-  std::optional<TensorView> task_type_;
+  WeightMatrix word_;
+  std::optional<WeightMatrix> position_;
+  std::optional<WeightMatrix> token_type_;
+  std::optional<WeightMatrix> task_type_;
   LayerNorm<Scalar> layer_norm_;
   std::optional<Linear<Scalar>> projection_;
 };

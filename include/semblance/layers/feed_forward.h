@@ -34,8 +34,10 @@ class FeedForward {
   void forward(MatrixView<Scalar> hidden_states, Workspace<Scalar>& workspace,
                Executor& executor) const {
     const MatrixView<Scalar> intermediate = workspace.intermediate();
-    intermediate_.template forward<Activation>(hidden_states, intermediate, executor);
-    output_.forward(intermediate, hidden_states, executor, hidden_states);
+    intermediate_.template forward<Activation>(hidden_states, intermediate, executor, {},
+                                               &workspace.quantized_rows());
+    output_.forward(intermediate, hidden_states, executor, hidden_states,
+                    &workspace.quantized_rows());
     output_layer_norm_.forward(hidden_states, executor);
   }
 

@@ -1,14 +1,18 @@
 #pragma once
 
 #include <algorithm>
-#include <cstring>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 
 #include "semblance/core/error.h"
 #include "semblance/simd/kernels.h"
+#include "semblance/tensor/precision.h"
 #include "semblance/tensor/tensor.h"
 #include "semblance/tensor/tensor_view.h"
+#include "semblance/tensor/weight_matrix.h"
 
 namespace semblance {
 
@@ -18,8 +22,10 @@ concept LayerScalar = std::same_as<T, float> || std::same_as<T, double>;
 
 // The parameters of one affine map, as the weight file holds them.
 struct LinearParameters {
-  TensorView weight;               // [out_features, in_features]
+  WeightMatrix weight;             // [out_features, in_features]
   std::optional<TensorView> bias;  // [out_features]
+  // What to keep the weights in; the reference in double takes them as they are.
+  Precision precision = Precision::f32;
 };
 
 struct LayerNormParameters {
@@ -52,6 +58,56 @@ void copy_elements(const TensorView& from, std::size_t first, std::size_t count,
     case DType::f16: return widen(simd::kernels().float16_to_float32);
     case DType::bf16: return widen(simd::kernels().bfloat16_to_float32);
     default: throw ShapeError("expected a floating-point tensor, found " + from.to_string());
+  }
+}
+
+// Values of a row of a quantized matrix, columns [first, first + count): code times scale, one
+// product in float32.
+inline void dequantize_row(const WeightMatrix& from, std::size_t row, std::size_t first,
+                           std::size_t count, float* to) {
+  const simd::Kernels& kernels = simd::kernels();
+  if (from.elements.dtype == DType::i8) {
+    const std::int8_t* codes = from.elements.as<std::int8_t>().data() + row * from.columns();
+    kernels.int8_to_float32(codes + first, from.scales->as<float>()[row], count, to);
+    return;
+  }
+  const std::size_t num_blocks = from.scales->shape[1];
+  const std::uint16_t* scales = from.scales->as<std::uint16_t>().data() + row * num_blocks;
+  const std::uint8_t* bytes = from.elements.as<std::uint8_t>().data() + row * (from.columns() / 2);
+  for (std::size_t i = 0; i < count;) {
+    const std::size_t block = (first + i) / kFourBitBlock;
+    const std::size_t size = std::min(count, (block + 1) * kFourBitBlock - first) - i;
+    std::int8_t codes[kFourBitBlock];
+    for (std::size_t j = 0; j < size; ++j) {
+      const std::size_t column = first + i + j;
+      const int nibble = bytes[column / 2] >> (column % 2 * 4) & 15;
+      codes[j] = static_cast<std::int8_t>(nibble - kFourBitZero);
+    }
+    float scale = 0.0f;
+    kernels.float16_to_float32(scales + block, 1, &scale);
+    kernels.int8_to_float32(codes, scale, size, to + i);
+    i += size;
+  }
+}
+inline void dequantize_row(const WeightMatrix& from, std::size_t row, std::size_t first,
+                           std::size_t count, double* to) {
+  AlignedBuffer<float> floats(count);
+  dequantize_row(from, row, first, count, floats.data());
+  std::copy(floats.begin(), floats.end(), to);
+}
+
+// The same for elements `first` on of a matrix, which may begin and end within rows.
+template <LayerScalar Scalar>
+void copy_elements(const WeightMatrix& from, std::size_t first, std::size_t count, Scalar* to) {
+  if (!from.is_quantized()) return copy_elements(from.elements, first, count, to);
+  const std::size_t columns = from.columns();
+  while (count != 0) {
+    const std::size_t column = first % columns;
+    const std::size_t part = std::min(count, columns - column);
+    dequantize_row(from, first / columns, column, part, to);
+    first += part;
+    to += part;
+    count -= part;
   }
 }
 

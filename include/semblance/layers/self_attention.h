@@ -51,7 +51,8 @@ class SelfAttention {
                Workspace<Scalar>& workspace, Executor& executor) const {
     const MatrixView<Scalar> query_key_value = workspace.query_key_value();
     const MatrixView<Scalar> context = workspace.context();
-    query_key_value_.forward(hidden_states, query_key_value, executor);
+    query_key_value_.forward(hidden_states, query_key_value, executor, {},
+                             &workspace.quantized_rows());
     parallel_slices(executor, batch.batch_size() * num_attention_heads_, 1,
                     [&](std::size_t slice, std::size_t first, std::size_t last) {
                       for (std::size_t unit = first; unit < last; ++unit) {
@@ -59,7 +60,7 @@ class SelfAttention {
                                query_key_value, context, workspace.attention_scratch(slice));
                       }
                     });
-    output_.forward(context, hidden_states, executor, hidden_states);
+    output_.forward(context, hidden_states, executor, hidden_states, &workspace.quantized_rows());
     output_layer_norm_.forward(hidden_states, executor);
   }
 

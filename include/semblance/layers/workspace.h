@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <utility>
 
 #include "semblance/core/aligned_buffer.h"
+#include "semblance/layers/linear_weights.h"
 #include "semblance/layers/parameter.h"
 #include "semblance/layers/sequence_batch.h"
 #include "semblance/simd/kernels.h"
@@ -30,6 +32,7 @@ class Workspace {
     std::size_t hidden_size = 0;
     std::size_t intermediate_size = 0;
     std::size_t head_dim = 0;
+    bool int8 = false;  // products in int8
   };
 
   void prepare(const Sizes& sizes, const SequenceBatch& batch, std::size_t concurrency) {
@@ -41,6 +44,9 @@ class Workspace {
     context_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.hidden_size));
     intermediate_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.intermediate_size));
     num_tokens_ = tokens;
+    if (sizes.int8) {
+      quantized_rows_.reserve(tokens, std::max(sizes.hidden_size, sizes.intermediate_size));
+    }
     if constexpr (std::same_as<Scalar, float>) {
       constexpr std::size_t line = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
       const std::size_t wanted = simd::kernels().attention_scratch(batch.longest(), sizes.head_dim);
@@ -58,6 +64,8 @@ class Workspace {
   MatrixView<Scalar> intermediate() noexcept {
     return view(intermediate_, sizes_.intermediate_size);
   }
+  // What the inputs of the products become in int8.
+  QuantizedRows& quantized_rows() noexcept { return quantized_rows_; }
   // Scratch of the attention kernel for one slice of parallel work.
   Scalar* attention_scratch(std::size_t slice) noexcept {
     return scratch_.data() + slice * scratch_stride_;
@@ -77,6 +85,7 @@ class Workspace {
   AlignedBuffer<Scalar> context_;
   AlignedBuffer<Scalar> intermediate_;
   AlignedBuffer<Scalar> scratch_;
+  QuantizedRows quantized_rows_;
 };
 
 }  // namespace semblance

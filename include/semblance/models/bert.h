@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "semblance/io/model_config.h"
 #include "semblance/io/weight_files.h"
 #include "semblance/models/parameter_source.h"
 #include "semblance/models/transformer_encoder.h"
+#include "semblance/tensor/precision.h"
 
 namespace semblance {
 
@@ -17,7 +19,7 @@ inline EncoderLayerParameters bert_layer_parameters(const ParameterSource& sourc
   const std::string self = layer + ".attention.self.";
   const std::size_t hidden_size = config.hidden_size;
   const auto projection = [&](const std::string& key) {
-    return source.linear(key, hidden_size, hidden_size);
+    return source.layer_linear(key, hidden_size, hidden_size);
   };
   const auto layer_norm = [&](const std::string& key) {
     return source.layer_norm(key, hidden_size, config.layer_norm_eps);
@@ -29,10 +31,10 @@ inline EncoderLayerParameters bert_layer_parameters(const ParameterSource& sourc
                     .output = projection(layer + ".attention.output.dense"),
                     .output_layer_norm = layer_norm(layer + ".attention.output.LayerNorm"),
                     .num_attention_heads = config.num_attention_heads},
-      .feed_forward = {.intermediate = source.linear(layer + ".intermediate.dense",
-                                                     config.intermediate_size, hidden_size),
-                       .output = source.linear(layer + ".output.dense", hidden_size,
-                                               config.intermediate_size),
+      .feed_forward = {.intermediate = source.layer_linear(layer + ".intermediate.dense",
+                                                           config.intermediate_size, hidden_size),
+                       .output = source.layer_linear(layer + ".output.dense", hidden_size,
+                                                     config.intermediate_size),
                        .output_layer_norm = layer_norm(layer + ".output.LayerNorm")},
   };
 }
@@ -56,8 +58,8 @@ inline EncoderParameters bert_family_parameters(const ParameterSource& source,
   const std::size_t hidden_size = config.hidden_size;
   const std::size_t embedding_size = config.embedding_size;
   const auto table = [&](const char* name, std::size_t rows) {
-    return source.require(std::string("embeddings.") + name + "_embeddings.weight",
-                          {rows, embedding_size});
+    return source.require_matrix(std::string("embeddings.") + name + "_embeddings.weight",
+                                 {rows, embedding_size});
   };
   EncoderParameters parameters{
       .sizes = encoder_sizes(config),
@@ -92,9 +94,10 @@ inline EncoderParameters bert_family_parameters(const ParameterSource& source,
 }
 
 // A checkpoint of transformers' BertModel or ErnieModel, alone or inside a model with a head.
-inline EncoderParameters bert_parameters(const WeightFiles& files, const ModelConfig& config) {
+inline EncoderParameters bert_parameters(const WeightFiles& files, const ModelConfig& config,
+                                         std::optional<Precision> precision) {
   const ParameterSource source(files, {"", "bert.", "ernie.", "model.", "0.auto_model."},
-                               "embeddings.word_embeddings.weight");
+                               "embeddings.word_embeddings.weight", precision);
   return bert_family_parameters(source, config, true);
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,6 +14,7 @@
 #include "semblance/models/encoder_model.h"
 #include "semblance/models/roformer.h"
 #include "semblance/models/transformer_encoder.h"
+#include "semblance/tensor/precision.h"
 
 namespace semblance {
 
@@ -21,37 +23,39 @@ namespace detail {
 template <LayerScalar Scalar, ActivationFunction Activation>
 std::unique_ptr<EncoderModel<Scalar>> make_encoder(const ModelConfig& config,
                                                    std::shared_ptr<const WeightFiles> files,
-                                                   Executor& executor) {
+                                                   Executor& executor,
+                                                   std::optional<Precision> precision) {
   const auto build = [&]<class Positions>(const EncoderParameters& parameters,
                                           Positions positions) {
     return std::make_unique<TransformerEncoder<Scalar, Activation, Positions>>(
         parameters, std::move(positions), files, executor);
   };
   if (config.model_type == "roformer") {
-    return build(roformer_parameters(*files, config),
+    return build(roformer_parameters(*files, config, precision),
                  RotaryPositions<Scalar>(config.max_position_embeddings, config.head_dim(),
                                          config.rotary_value));
   }
   if (config.model_type == "distilbert") {
-    return build(distilbert_parameters(*files, config), AbsolutePositions{});
+    return build(distilbert_parameters(*files, config, precision), AbsolutePositions{});
   }
-  return build(bert_parameters(*files, config), AbsolutePositions{});
+  return build(bert_parameters(*files, config, precision), AbsolutePositions{});
 }
 
 }  // namespace detail
 
 // Builds the encoder that `config` describes from its weights: model_type picks the checkpoint keys
 // and the position scheme, hidden_act the activation. The embedding tables are used where the files
-// have them; the layer matrices are packed, on all threads of `executor`.
-// Throws ConfigError for a model or an activation not supported, ShapeError for a tensor that is
-// missing or does not fit.
+// have them; the layer matrices are packed, on all threads of `executor`, in the precision asked
+// for or, where none is, in that of the files. Throws ConfigError for a model or an activation not
+// supported, ShapeError for a tensor that is missing or does not fit.
 template <LayerScalar Scalar>
 std::unique_ptr<EncoderModel<Scalar>> load_encoder(const ModelConfig& config,
                                                    std::shared_ptr<const WeightFiles> files,
-                                                   Executor& executor) {
+                                                   Executor& executor,
+                                                   std::optional<Precision> precision = {}) {
   const std::string& name = config.hidden_act;
   const auto make = [&]<class Activation>(Activation) {
-    return detail::make_encoder<Scalar, Activation>(config, std::move(files), executor);
+    return detail::make_encoder<Scalar, Activation>(config, std::move(files), executor, precision);
   };
   if (name == "gelu") return make(Gelu{});
   if (name == "gelu_new" || name == "gelu_pytorch_tanh") return make(GeluTanh{});

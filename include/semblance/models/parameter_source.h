@@ -8,9 +8,12 @@
 #include <utility>
 
 #include "semblance/core/error.h"
+#include "semblance/io/quantized_weights.h"
 #include "semblance/io/weight_files.h"
 #include "semblance/layers/parameter.h"
+#include "semblance/tensor/precision.h"
 #include "semblance/tensor/tensor_view.h"
+#include "semblance/tensor/weight_matrix.h"
 
 namespace semblance {
 
@@ -20,12 +23,16 @@ class ParameterSource {
  public:
   // Finds the prefix under which `anchor`, a key that every checkpoint of the family has, is
   // stored. Throws ShapeError when it is under none of the prefixes.
+  // `precision` is what the matrices of the layers are to be kept in; absent means as the file
+  // that holds the anchor says.
   ParameterSource(const WeightFiles& files, std::initializer_list<std::string_view> prefixes,
-                  std::string_view anchor)
+                  std::string_view anchor, std::optional<Precision> precision = Precision::f32)
       : files_(files) {
     for (const std::string_view prefix : prefixes) {
       if (files.find(std::string(prefix) + std::string(anchor))) {
         prefix_ = prefix;
+        precision_ =
+            precision ? *precision : default_precision(files, prefix_ + std::string(anchor));
         return;
       }
     }
@@ -34,6 +41,7 @@ class ParameterSource {
   }
 
   const std::string& prefix() const noexcept { return prefix_; }
+  Precision precision() const noexcept { return precision_; }
 
   bool contains(std::string_view key) const {
     return files_.find(prefix_ + std::string(key)).has_value();
@@ -53,11 +61,30 @@ class ParameterSource {
     return *tensor;
   }
 
-  // weight [out_features, in_features], bias [out_features]
+  // A matrix that may be quantized.
+  WeightMatrix require_matrix(std::string_view key, const Shape& shape) const {
+    return require_weight_matrix(files_, prefix_ + std::string(key), shape);
+  }
+
+  // A linear map inside the layers, which may be computed in int8: weight [out_features,
+  // in_features], bias [out_features]. What a quantized file keeps in floating point is not.
+  LinearParameters layer_linear(const std::string& key, std::size_t out_features,
+                                std::size_t in_features) const {
+    LinearParameters parameters = linear(key, out_features, in_features);
+    parameters.precision = precision_;
+    if (precision_ == Precision::int8 && !parameters.weight.is_quantized() &&
+        is_quantized(files_, prefix_ + key + ".weight")) {
+      parameters.precision = Precision::f32;
+    }
+    return parameters;
+  }
+
+  // One outside of the layers, never in int8.
   LinearParameters linear(const std::string& key, std::size_t out_features,
                           std::size_t in_features) const {
-    return {.weight = require(key + ".weight", {out_features, in_features}),
-            .bias = require(key + ".bias", {out_features})};
+    return {.weight = require_matrix(key + ".weight", {out_features, in_features}),
+            .bias = require(key + ".bias", {out_features}),
+            .precision = precision_ == Precision::int8 ? Precision::f32 : precision_};
   }
 
   // "weight" and "bias", or "gamma" and "beta" as TensorFlow checkpoints say.
@@ -71,6 +98,7 @@ class ParameterSource {
  private:
   const WeightFiles& files_;
   std::string prefix_;
+  Precision precision_ = Precision::f32;
 };
 
 }  // namespace semblance

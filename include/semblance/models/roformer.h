@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "semblance/core/error.h"
@@ -11,6 +12,7 @@
 #include "semblance/models/bert.h"
 #include "semblance/models/parameter_source.h"
 #include "semblance/models/transformer_encoder.h"
+#include "semblance/tensor/precision.h"
 
 namespace semblance {
 
@@ -52,9 +54,10 @@ inline void check_saved_positions(const WeightFiles& files, const ParameterSourc
 // A checkpoint of transformers' RoFormerModel (Su et al. 2021, arXiv 2104.09864), alone or inside a
 // model with a head: BERT without a position table, whose positions are rotary. RoFormer-Sim is
 // published as a causal language model; its encoder sees both directions all the same.
-inline EncoderParameters roformer_parameters(const WeightFiles& files, const ModelConfig& config) {
+inline EncoderParameters roformer_parameters(const WeightFiles& files, const ModelConfig& config,
+                                             std::optional<Precision> precision) {
   const ParameterSource source(files, {"", "roformer.", "model.", "0.auto_model."},
-                               "embeddings.word_embeddings.weight");
+                               "embeddings.word_embeddings.weight", precision);
   detail::check_saved_positions(files, source, config);
   return bert_family_parameters(source, config, false);
 }

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -50,8 +52,9 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
     workspace_sizes_ = {
         .embedding_size = embeddings_.embedding_size(),
         .hidden_size = sizes_.hidden_size,
-        .intermediate_size = first.feed_forward.intermediate.weight.shape[0],
+        .intermediate_size = first.feed_forward.intermediate.weight.rows(),
         .head_dim = sizes_.hidden_size / first.attention.num_attention_heads,
+        .int8 = std::any_of(parameters.layers.begin(), parameters.layers.end(), uses_int8),
     };
   }
 
@@ -95,7 +98,7 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
  private:
   void check(const SequenceBatch& batch, std::span<const std::int32_t> input_ids,
              std::span<const std::int32_t> token_type_ids) const {
-    const auto refuse = [](std::string what) { throw std::invalid_argument(std::move(what)); };
+    const auto refuse = [](const std::string& what) { throw std::invalid_argument(what); };
     if (input_ids.size() != batch.num_tokens()) {
       refuse("input_ids: expected " + std::to_string(batch.num_tokens()) + " ids, found " +
              std::to_string(input_ids.size()));
@@ -121,12 +124,27 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
     }
   }
 
-  void release(const EncoderLayerParameters& layer) const noexcept {
+  static bool uses_int8(const EncoderLayerParameters& layer) noexcept {
+    const auto linears = linears_of(layer);
+    return std::any_of(linears.begin(), linears.end(), [](const LinearParameters* linear) {
+      return linear->precision == Precision::int8;
+    });
+  }
+
+  static std::array<const LinearParameters*, 6> linears_of(
+      const EncoderLayerParameters& layer) noexcept {
     const auto& attention = layer.attention;
-    for (const auto* linear :
-         {&attention.query, &attention.key, &attention.value, &attention.output,
-          &layer.feed_forward.intermediate, &layer.feed_forward.output}) {
-      files_->release(linear->weight);
+    return {&attention.query,
+            &attention.key,
+            &attention.value,
+            &attention.output,
+            &layer.feed_forward.intermediate,
+            &layer.feed_forward.output};
+  }
+
+  void release(const EncoderLayerParameters& layer) const noexcept {
+    for (const LinearParameters* linear : linears_of(layer)) {
+      files_->release(linear->weight.elements);
     }
   }
 

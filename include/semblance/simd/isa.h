@@ -10,14 +10,18 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#elif defined(__aarch64__) && defined(__linux__)
+#include <sys/auxv.h>
 #endif
 
 namespace semblance::simd {
 
 // Instruction sets that kernels are written for. The VNNI sisters differ from their base in int8
-// only.
-//   avx2     AVX2, FMA3, F16C
-//   avx512   AVX-512 F, BW, DQ, VL beside avx2
+// only. neon uses SDOT there where the CPU has it.
+//   avx2         AVX2, FMA3, F16C
+//   avx_vnni     AVX-VNNI beside avx2, or the same 256-bit instruction of AVX-512 VNNI and VL
+//   avx512       AVX-512 F, BW, DQ, VL beside avx2
+//   avx512_vnni  AVX-512 VNNI beside avx512
 enum class Isa : std::uint8_t { scalar, avx2, avx_vnni, avx512, avx512_vnni, neon };
 
 // From narrow to wide: best_isa() takes the last supported one.
@@ -61,6 +65,7 @@ struct CpuFeatures {
   bool avx_vnni = false;
   bool avx512 = false;
   bool avx512_vnni = false;
+  bool dot_product = false;  // of AArch64
 };
 
 #if defined(__x86_64__)
@@ -86,8 +91,21 @@ inline CpuFeatures detect_cpu() noexcept {
   }
   return features;
 }
+#elif defined(__aarch64__) && defined(__linux__)
+inline CpuFeatures detect_cpu() noexcept {
+  constexpr unsigned long kAsimdDotProduct = 1ul << 20;  // HWCAP_ASIMDDP
+  CpuFeatures features;
+  features.dot_product = (::getauxval(AT_HWCAP) & kAsimdDotProduct) != 0;
+  return features;
+}
 #else
-inline CpuFeatures detect_cpu() noexcept { return {}; }
+inline CpuFeatures detect_cpu() noexcept {
+  CpuFeatures features;
+#if defined(__ARM_FEATURE_DOTPROD)
+  features.dot_product = true;
+#endif
+  return features;
+}
 #endif
 
 inline const CpuFeatures& cpu_features() noexcept {
@@ -102,7 +120,7 @@ inline bool isa_supported(Isa isa) noexcept {
   switch (isa) {
     case Isa::scalar: return true;
     case Isa::avx2: return cpu.avx2;
-    case Isa::avx_vnni: return cpu.avx_vnni;
+    case Isa::avx_vnni: return cpu.avx_vnni || cpu.avx512_vnni;
     case Isa::avx512: return cpu.avx512;
     case Isa::avx512_vnni: return cpu.avx512_vnni;
 #if defined(__aarch64__)

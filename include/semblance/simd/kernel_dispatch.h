@@ -19,25 +19,30 @@ SEMBLANCE_FUNCTION const Kernels& kernels_for(Isa isa) {
 #if defined(__x86_64__)
     case Isa::avx2:
     case Isa::avx_vnni: {
-      static const Kernels avx2_kernels = avx2::make_kernels(Isa::avx2);
-      static const Kernels avx_vnni_kernels = avx2::make_kernels(Isa::avx_vnni);
+      static const Kernels avx2_kernels = avx2::make_kernels<avx2::PairDot>(Isa::avx2);
+      static const Kernels avx_vnni_kernels =
+          detail::cpu_features().avx_vnni ? avx2::make_kernels<avx2::QuadDot<true>>(Isa::avx_vnni)
+                                          : avx2::make_kernels<avx2::QuadDot<false>>(Isa::avx_vnni);
       return isa == Isa::avx2 ? avx2_kernels : avx_vnni_kernels;
     }
     case Isa::avx512:
     case Isa::avx512_vnni: {
-      static const Kernels avx512_kernels = avx512::make_kernels(Isa::avx512);
-      static const Kernels avx512_vnni_kernels = avx512::make_kernels(Isa::avx512_vnni);
+      static const Kernels avx512_kernels = avx512::make_kernels<avx512::PairDot>(Isa::avx512);
+      static const Kernels avx512_vnni_kernels =
+          avx512::make_kernels<avx512::QuadDot>(Isa::avx512_vnni);
       return isa == Isa::avx512 ? avx512_kernels : avx512_vnni_kernels;
     }
 #elif defined(__aarch64__)
     case Isa::neon: {
-      static const Kernels neon_kernels = neon::make_kernels(Isa::neon);
+      static const Kernels neon_kernels = detail::cpu_features().dot_product
+                                              ? neon::make_kernels<neon::QuadDot>(Isa::neon)
+                                              : neon::make_kernels<neon::PairDot>(Isa::neon);
       return neon_kernels;
     }
 #endif
     default: break;
   }
-  static const Kernels scalar_kernels = scalar::make_kernels(Isa::scalar);
+  static const Kernels scalar_kernels = scalar::make_kernels<scalar::QuadDot>(Isa::scalar);
   return scalar_kernels;
 }
 

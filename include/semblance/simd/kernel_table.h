@@ -12,17 +12,18 @@ enum class Activation : std::uint8_t { identity, gelu, gelu_tanh, relu, silu, ta
 // output = activation(input weight^T + bias) + residual, for the columns [first_column,
 // last_column).
 //   input     [rows, in_features]    row-major, input_stride floats from row to row
-//   weight    [out_features, in_features], packed by pack_weight()
+//   weight    [out_features, in_features], packed by the function beside the product
 //   bias      [out_features] or null
 //   residual  [rows, out_features] or null, residual_stride; may be the output itself
 //   output    [rows, out_features], output_stride; may not alias the input
 // first_column is a multiple of panel_width, last_column too or out_features. Every output is one
-// accumulator from 0, fma along in_features in order, then + bias, activation, + residual.
+// accumulator from 0, fma along in_features in order over the weights widened to float32, then +
+// bias, activation, + residual.
 struct LinearCall {
   const float* input = nullptr;
   std::size_t input_stride = 0;
   std::size_t rows = 0;
-  const float* packed_weight = nullptr;
+  const void* packed_weight = nullptr;
   std::size_t in_features = 0;
   std::size_t out_features = 0;
   std::size_t first_column = 0;
@@ -35,8 +36,39 @@ struct LinearCall {
   std::size_t output_stride = 0;
   // Packed weights that this thread reads after the call, or null: their first 16 KiB are
   // prefetched towards the end. Never read.
-  const float* next_weight = nullptr;
+  const void* next_weight = nullptr;
 };
+
+// The same product on 8-bit codes: output = activation(sum * (input_scale * weight_scale) + bias) +
+// residual. The sum over in_features of (input code - zero point) * weight code is an exact 32-bit
+// integer, which needs in_features <= kMaxInt8Features; it is rounded to float32 once, the two
+// scales are multiplied first, then one fma adds the bias, or 0.
+//   input         [rows, int8_row_bytes(in_features) bytes], by quantize_rows()
+//   input_scales  [rows]
+//   input_zeros   [rows]
+//   weight        panels by pack_int8(), int8_panel_bytes(in_features) apart
+// Everything else as in LinearCall.
+struct Int8LinearCall {
+  const void* input = nullptr;
+  const float* input_scales = nullptr;
+  const std::int32_t* input_zeros = nullptr;
+  std::size_t rows = 0;
+  const std::byte* packed_weight = nullptr;
+  std::size_t in_features = 0;
+  std::size_t out_features = 0;
+  std::size_t first_column = 0;
+  std::size_t last_column = 0;
+  const float* bias = nullptr;
+  Activation activation = Activation::identity;
+  const float* residual = nullptr;
+  std::size_t residual_stride = 0;
+  float* output = nullptr;
+  std::size_t output_stride = 0;
+};
+
+// 255 * 128 * in_features must stay below 2^31: codes of the input less their zero point lie in
+// [-255, 255], those of the weights in [-128, 127].
+inline constexpr std::size_t kMaxInt8Features = 0x7FFFFFFF / (255 * 128);
 
 // Scaled dot-product attention of one head of one sequence, without a mask: a sequence holds tokens
 // only (Vaswani et al. 2017, eq. 1).
@@ -110,6 +142,48 @@ struct Kernels {
                       std::size_t first_panel, std::size_t last_panel,
                       float* packed) noexcept = nullptr;
   void (*linear)(const LinearCall& call) noexcept = nullptr;
+
+  // The same with weights rounded to nearest even IEEE binary16 or bfloat16; beyond the range of
+  // binary16 to its largest value.
+  void (*pack_float16)(const float* weight, std::size_t out_features, std::size_t in_features,
+                       std::size_t first_panel, std::size_t last_panel,
+                       std::uint16_t* packed) noexcept = nullptr;
+  void (*linear_float16)(const LinearCall& call) noexcept = nullptr;
+  void (*pack_bfloat16)(const float* weight, std::size_t out_features, std::size_t in_features,
+                        std::size_t first_panel, std::size_t last_panel,
+                        std::uint16_t* packed) noexcept = nullptr;
+  void (*linear_bfloat16)(const LinearCall& call) noexcept = nullptr;
+
+  // 8-bit codes of rows of activations, each row with a scale and a zero point of its own. With
+  // low = min(0, row) and high = max(0, row): scale = (high - low) / 254, inverse = 254 / (high -
+  // low), zero point = -low * inverse and code - zero point = value * inverse, both rounded to
+  // nearest even, so that codes lie in [0, 255] and 0 is exact. A row whose magnitudes are all
+  // below 2^-100 has scale 0 and is 0; one with NaN, infinity or a magnitude from 2^126 on scale
+  // NaN.
+  //   input   [rows, in_features], input_stride floats from row to row
+  //   codes   [rows, int8_row_bytes(in_features) bytes], 64-byte aligned; laid out for linear_int8
+  //   scales  [rows]
+  //   zeros   [rows], what the codes as they are stored are above (code - zero point)
+  std::size_t (*int8_row_bytes)(std::size_t in_features) noexcept = nullptr;
+  void (*quantize_rows)(const float* input, std::size_t input_stride, std::size_t rows,
+                        std::size_t in_features, void* codes, float* scales,
+                        std::int32_t* zeros) noexcept = nullptr;
+  // Codes of one row of weights [count], which are symmetric: scale = largest magnitude / 127, code
+  // = value * (127 / largest magnitude), rounded to nearest even; scale 0 and NaN as above, but NaN
+  // for what is not finite only. Returns the scale.
+  float (*quantize_row)(const float* values, std::size_t count,
+                        std::int8_t* codes) noexcept = nullptr;
+  // to[i] = codes[i] * scale, one product.
+  void (*int8_to_float32)(const std::int8_t* codes, float scale, std::size_t count,
+                          float* to) noexcept = nullptr;
+  // Packs the weights of at most panel_width columns to one panel of int8_panel_bytes(in_features)
+  // bytes, 64-byte aligned.
+  //   columns  [num_columns], each pointing to in_features codes
+  //   scales   [num_columns]
+  std::size_t (*int8_panel_bytes)(std::size_t in_features) noexcept = nullptr;
+  void (*pack_int8)(const std::int8_t* const* columns, const float* scales, std::size_t num_columns,
+                    std::size_t in_features, std::byte* panel) noexcept = nullptr;
+  void (*linear_int8)(const Int8LinearCall& call) noexcept = nullptr;
 
   std::size_t (*attention_scratch)(std::size_t length, std::size_t head_dim) noexcept = nullptr;
   void (*attention)(const AttentionCall& call) noexcept = nullptr;

@@ -4,8 +4,11 @@
 // compiler words that kernels need. A region holds no standard or third-party include: their inline
 // functions would be compiled for that target and shared with the whole program.
 
-// The bits of every result depend on IEEE arithmetic in the order it is written.
-#if (defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__)) && \
+// The bits of every result depend on IEEE arithmetic in the order it is written. g++ also tells of
+// the parts of -ffast-math one by one, clang does not.
+#if (defined(__FAST_MATH__) || (defined(__FINITE_MATH_ONLY__) && __FINITE_MATH_ONLY__) || \
+     defined(__ASSOCIATIVE_MATH__) || defined(__RECIPROCAL_MATH__) ||                     \
+     defined(__NO_SIGNED_ZEROS__)) &&                                                     \
     !defined(SEMBLANCE_ALLOW_FAST_MATH)
 #error "-ffast-math changes results; define SEMBLANCE_ALLOW_FAST_MATH to give up equal bits"
 #endif

@@ -148,6 +148,9 @@ class FastPath {
           put(run, element);
         } else {
           run.scratch.pending.push_back({element, combining_class});
+          // These alone are more than a word may have: it is unknown in whatever order they come,
+          // and memory stays bounded.
+          if (run.scratch.pending.size() > max_chars_) flush_pending(run);
         }
       }
       if (chinese) end_word(run);

@@ -88,7 +88,7 @@ class TokenTrie {
       std::size_t depth;
       Node node;
     };
-    units_.assign(2 * kNumLabels, {});
+    units_.assign(std::size_t{2} * kNumLabels, {});
     units_[kRoot].parent = kRoot;
     std::vector<Range> todo{{0, strings.size(), 0, kRoot}};
     std::vector<Range> children;

@@ -13,6 +13,10 @@ int main(int argc, char** argv) {
     const bool one_pool = pool_of_other_file() == &semblance::ThreadPool::shared();
     std::cout << "one pool: " << one_pool
               << ", similarity: " << similarity_in_other_file(encoder, "hello") << '\n';
+    const auto small = semblance::SentenceEncoder::load_default();
+    std::cout << "default model: "
+              << (semblance::embedded_default_model().empty() ? small.model().folder : "inside")
+              << ", " << small.output_dim() << '\n';
     return 0;
   } catch (const semblance::Error& error) {
     std::cerr << error.what() << '\n';

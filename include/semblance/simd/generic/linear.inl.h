@@ -2,23 +2,69 @@
 
 inline constexpr std::size_t kPanelWidth = kPanelVecs * kLanes;
 
+// The types that weights are kept in. All are widened exactly before they are multiplied.
+struct Float32 {
+  using Element = float;
+  static SEMBLANCE_INLINE FloatVec widen(const float* from) { return load(from); }
+};
+struct Float16 {
+  using Element = std::uint16_t;
+  static SEMBLANCE_INLINE FloatVec widen(const std::uint16_t* from) { return widen_float16(from); }
+  static SEMBLANCE_INLINE std::uint16_t narrow(float value) {
+    return scalar::narrow_float16(value);
+  }
+};
+struct BFloat16 {
+  using Element = std::uint16_t;
+  static SEMBLANCE_INLINE FloatVec widen(const std::uint16_t* from) { return widen_bfloat16(from); }
+  static SEMBLANCE_INLINE std::uint16_t narrow(float value) {
+    return scalar::narrow_bfloat16(value);
+  }
+};
+
+// Columns of a panel, inputs [strip, strip + inputs) of them.
+template <bool kStreaming>
+inline void transpose_strip(const float* weight, std::size_t out_features, std::size_t in_features,
+                            std::size_t panel, std::size_t strip, std::size_t inputs,
+                            float* to) noexcept {
+  for (std::size_t column = 0; column < kPanelWidth; column += kLanes) {
+    const std::size_t first = panel * kPanelWidth + column;
+    const std::size_t count = first >= out_features ? 0 : out_features - first;
+    transpose_rows<kStreaming>(weight + (count == 0 ? 0 : first * in_features) + strip, in_features,
+                               count < kLanes ? count : kLanes, inputs, to + column, kPanelWidth);
+  }
+}
+
+inline constexpr std::size_t kStrip = 64;  // inputs at a time, so that a panel is written in order
+
 inline void pack_weight(const float* weight, std::size_t out_features, std::size_t in_features,
                         std::size_t first_panel, std::size_t last_panel, float* packed) noexcept {
-  constexpr std::size_t kStrip = 64;  // inputs at a time, so that the panel is written in order
   for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
     float* to = packed + panel * kPanelWidth * in_features;
     for (std::size_t strip = 0; strip < in_features; strip += kStrip) {
       const std::size_t inputs = in_features - strip < kStrip ? in_features - strip : kStrip;
-      for (std::size_t column = 0; column < kPanelWidth; column += kLanes) {
-        const std::size_t first = panel * kPanelWidth + column;
-        const std::size_t count = first >= out_features ? 0 : out_features - first;
-        transpose_rows<true>(weight + (count == 0 ? 0 : first * in_features) + strip, in_features,
-                             count < kLanes ? count : kLanes, inputs,
-                             to + strip * kPanelWidth + column, kPanelWidth);
-      }
+      transpose_strip<true>(weight, out_features, in_features, panel, strip, inputs,
+                            to + strip * kPanelWidth);
     }
   }
   finish_streaming();
+}
+
+template <class Weight>
+inline void pack_half(const float* weight, std::size_t out_features, std::size_t in_features,
+                      std::size_t first_panel, std::size_t last_panel,
+                      std::uint16_t* packed) noexcept {
+  alignas(64) float transposed[kStrip * kPanelWidth];
+  for (std::size_t panel = first_panel; panel < last_panel; ++panel) {
+    std::uint16_t* to = packed + panel * kPanelWidth * in_features;
+    for (std::size_t strip = 0; strip < in_features; strip += kStrip) {
+      const std::size_t inputs = in_features - strip < kStrip ? in_features - strip : kStrip;
+      transpose_strip<false>(weight, out_features, in_features, panel, strip, inputs, transposed);
+      for (std::size_t i = 0; i < inputs * kPanelWidth; ++i) {
+        to[strip * kPanelWidth + i] = Weight::narrow(transposed[i]);
+      }
+    }
+  }
 }
 
 // Steps of k from one visit of a row block to the next: a piece of the panel this deep stays in the
@@ -33,24 +79,31 @@ inline constexpr std::size_t kDeep = 12288 / kPanelWidth;
 inline constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxChunkRows = 336 / kTileRows * kTileRows;
 
-// One visit of a row block: everything a micro-kernel and its epilogue need.
-struct Tile {
-  const float* input;  // [rows, k]
-  std::size_t input_stride;
-  const float* panel;  // [k, kPanelWidth]
-  std::size_t k;
-  bool first;  // of the visits that make the sums
-  bool last;
-  float* partial;           // [rows, kPanelWidth], the sums between visits
-  const float* ahead;       // weights to prefetch meanwhile
-  std::size_t ahead_lines;  // cache lines of them in four steps of k
-  std::size_t columns;      // kPanelWidth, or less in the last panel
-  const float* bias;        // of the first column, or null
+// What becomes of the sums of a row block.
+struct Epilogue {
+  std::size_t columns;  // kPanelWidth, or less in the last panel
+  const float* bias;    // of the first column, or null
   Activation activation;
   const float* residual;
   std::size_t residual_stride;
   float* output;
   std::size_t output_stride;
+};
+
+// One visit of a row block: everything a micro-kernel and its epilogue need.
+template <class Weight>
+struct Tile : Epilogue {
+  using Element = typename Weight::Element;
+
+  const float* input;  // [rows, k]
+  std::size_t input_stride;
+  const Element* panel;  // [k, kPanelWidth]
+  std::size_t k;
+  bool first;  // of the visits that make the sums
+  bool last;
+  float* partial;           // [rows, kPanelWidth], the sums between visits
+  const Element* ahead;     // weights to prefetch meanwhile
+  std::size_t ahead_lines;  // cache lines of them in four steps of k
 };
 
 template <std::size_t kRows>
@@ -83,12 +136,13 @@ SEMBLANCE_INLINE void store_sums(float* to, std::size_t stride,
 }
 
 // sums[r][v] += input[r] * panel[v], one fma.
-template <std::size_t kRows>
+template <class Weight, std::size_t kRows>
 SEMBLANCE_INLINE void accumulate_step(const float* input, std::size_t input_stride,
-                                      const float* panel, FloatVec (&sums)[kRows][kPanelVecs]) {
+                                      const typename Weight::Element* panel,
+                                      FloatVec (&sums)[kRows][kPanelVecs]) {
   FloatVec weight[kPanelVecs];
   SEMBLANCE_UNROLL
-  for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = load(panel + v * kLanes);
+  for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = Weight::widen(panel + v * kLanes);
   SEMBLANCE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
     const FloatVec value = splat(input[r * input_stride]);
@@ -98,12 +152,13 @@ SEMBLANCE_INLINE void accumulate_step(const float* input, std::size_t input_stri
 }
 
 // The fma chain along k, continued from `sums`.
-template <std::size_t kRows>
-SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride, const float* panel,
-                                 std::size_t k, const float* ahead, std::size_t ahead_lines,
+template <std::size_t kRows, class Weight = Float32>
+SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride,
+                                 const typename Weight::Element* panel, std::size_t k,
+                                 const typename Weight::Element* ahead, std::size_t ahead_lines,
                                  FloatVec (&sums)[kRows][kPanelVecs]) {
   constexpr std::size_t kSteps = 4;
-  constexpr std::size_t kLine = 64 / sizeof(float);
+  constexpr std::size_t kLine = 64 / sizeof(typename Weight::Element);
   std::size_t i = 0;
   for (; i + kSteps <= k; i += kSteps) {
     for (std::size_t line = 0; line < ahead_lines; ++line) {
@@ -112,26 +167,35 @@ SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride, c
     }
     SEMBLANCE_UNROLL
     for (std::size_t step = 0; step < kSteps; ++step) {
-      accumulate_step<kRows>(input + i + step, input_stride, panel, sums);
+      accumulate_step<Weight, kRows>(input + i + step, input_stride, panel, sums);
       panel += kPanelWidth;
     }
   }
   for (; i < k; ++i) {
-    accumulate_step<kRows>(input + i, input_stride, panel, sums);
+    accumulate_step<Weight, kRows>(input + i, input_stride, panel, sums);
     panel += kPanelWidth;
   }
 }
 
+// Sums in memory, [rows, kPanelWidth], and the bias or null: what an activation is applied to.
+struct FloatSums {
+  const float* sums;
+  const float* bias;
+
+  SEMBLANCE_INLINE FloatVec at(std::size_t row, std::size_t column, std::size_t count) const {
+    const FloatVec value = load(sums + row * kPanelWidth + column);
+    return bias == nullptr ? value : add(value, load_partial(bias + column, count));
+  }
+};
+
 // output = activation(sums + bias) + residual over a tile of sums in memory.
-template <Activation kActivation>
-inline void finish_rows(const Tile& tile, const float* sums, std::size_t rows) noexcept {
+template <Activation kActivation, class Sums>
+inline void finish_rows(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
   for (std::size_t r = 0; r < rows; ++r) {
     for (std::size_t column = 0; column < tile.columns; column += kLanes) {
       const std::size_t left = tile.columns - column;
       const std::size_t count = left < kLanes ? left : kLanes;
-      FloatVec value = load(sums + r * kPanelWidth + column);
-      if (tile.bias != nullptr) value = add(value, load_partial(tile.bias + column, count));
-      value = activated<kActivation>(value);
+      FloatVec value = activated<kActivation>(sums.at(r, column, count));
       if (tile.residual != nullptr) {
         const float* residual = tile.residual + r * tile.residual_stride + column;
         value = add(value, load_partial(residual, count));
@@ -141,7 +205,8 @@ inline void finish_rows(const Tile& tile, const float* sums, std::size_t rows) n
   }
 }
 
-inline void finish_tile(const Tile& tile, const float* sums, std::size_t rows) noexcept {
+template <class Sums>
+inline void finish_tile(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
   switch (tile.activation) {
     case Activation::identity: return finish_rows<Activation::identity>(tile, sums, rows);
     case Activation::gelu: return finish_rows<Activation::gelu>(tile, sums, rows);
@@ -152,16 +217,16 @@ inline void finish_tile(const Tile& tile, const float* sums, std::size_t rows) n
   }
 }
 
-template <std::size_t kRows>
-inline void run_tile(const Tile& tile) noexcept {
+template <class Weight, std::size_t kRows>
+inline void run_tile(const Tile<Weight>& tile) noexcept {
   FloatVec sums[kRows][kPanelVecs];
   if (tile.first) {
     clear<kRows>(sums);
   } else {
     load_sums<kRows>(tile.partial, kPanelWidth, sums);
   }
-  accumulate<kRows>(tile.input, tile.input_stride, tile.panel, tile.k, tile.ahead, tile.ahead_lines,
-                    sums);
+  accumulate<kRows, Weight>(tile.input, tile.input_stride, tile.panel, tile.k, tile.ahead,
+                            tile.ahead_lines, sums);
   if (!tile.last) return store_sums<kRows>(tile.partial, kPanelWidth, sums);
   if (tile.activation == Activation::identity && tile.columns == kPanelWidth) {
     if (tile.bias != nullptr) {
@@ -185,50 +250,61 @@ inline void run_tile(const Tile& tile) noexcept {
     return store_sums<kRows>(tile.output, tile.output_stride, sums);
   }
   store_sums<kRows>(tile.partial, kPanelWidth, sums);
-  finish_tile(tile, tile.partial, kRows);
+  finish_tile(tile, FloatSums{tile.partial, tile.bias}, kRows);
 }
 
-using TileFunction = void (*)(const Tile&) noexcept;
+// The micro-kernel of a tile type for each height, from 1 to kTileRows.
+template <class Weight>
+struct FloatTiles {
+  using Function = void (*)(const Tile<Weight>&) noexcept;
+  template <std::size_t kRows>
+  static constexpr Function kFunction = run_tile<Weight, kRows>;
+};
 
-template <std::size_t kRows>
-inline TileFunction tile_function(std::size_t rows) noexcept {
+template <class Tiles, std::size_t kRows>
+inline typename Tiles::Function tile_function(std::size_t rows) noexcept {
   if constexpr (kRows > 1) {
-    if (rows < kRows) return tile_function<kRows - 1>(rows);
+    if (rows < kRows) return tile_function<Tiles, kRows - 1>(rows);
   }
-  return run_tile<kRows>;
+  return Tiles::template kFunction<kRows>;
 }
 
 // Row blocks of nearly equal height: the first `num_high` have one row more than `low`.
+template <class Tiles>
 struct RowBlocks {
   std::size_t count;
   std::size_t low;
   std::size_t num_high;
-  TileFunction low_tile;
-  TileFunction high_tile;
+  typename Tiles::Function low_tile;
+  typename Tiles::Function high_tile;
 
   explicit RowBlocks(std::size_t rows)
       : count((rows + kTileRows - 1) / kTileRows),
         low(rows / count),
         num_high(rows % count),
-        low_tile(tile_function<kTileRows>(low)),
-        high_tile(tile_function<kTileRows>(low + (num_high != 0 ? 1 : 0))) {}
+        low_tile(tile_function<Tiles, kTileRows>(low)),
+        high_tile(tile_function<Tiles, kTileRows>(low + (num_high != 0 ? 1 : 0))) {}
 };
 
 // Rows [first_row, first_row + rows) of the columns of `num_panels` panels from first_column on.
 //   partial [num_panels, blocks, kTileRows, kPanelWidth]
-inline void linear_panels(const LinearCall& call, const RowBlocks& blocks, std::size_t first_row,
-                          std::size_t first_column, std::size_t num_panels,
+template <class Weight>
+inline void linear_panels(const LinearCall& call, const RowBlocks<FloatTiles<Weight>>& blocks,
+                          std::size_t first_row, std::size_t first_column, std::size_t num_panels,
                           float* partial) noexcept {
-  constexpr std::size_t kLine = 64 / sizeof(float);
+  using Element = typename Weight::Element;
+  constexpr std::size_t kLine = 64 / sizeof(Element);
   constexpr std::size_t kLinesInFourSteps = 4 * kPanelWidth / kLine;
   const std::size_t depth = blocks.count <= kFewBlocks ? kShallow : kDeep;
   const std::size_t lines_per_block = (kLinesInFourSteps + blocks.count - 1) / blocks.count;
   const std::size_t panel_size = kPanelWidth * call.in_features;
-  const float* panels = call.packed_weight + first_column * call.in_features;
+  const Element* panels =
+      static_cast<const Element*>(call.packed_weight) + first_column * call.in_features;
+  const Element* next = static_cast<const Element*>(call.next_weight);
   const bool is_end = first_column + num_panels * kPanelWidth >= call.last_column;
   std::size_t done = 0;
   do {
-    Tile tile;
+    Tile<Weight> tile;
     tile.k = call.in_features - done < depth ? call.in_features - done : depth;
     tile.first = done == 0;
     tile.last = done + tile.k == call.in_features;
@@ -241,7 +317,7 @@ inline void linear_panels(const LinearCall& call, const RowBlocks& blocks, std::
       } else if (!tile.last) {
         tile.ahead = panels + (done + tile.k) * kPanelWidth;
       } else {
-        tile.ahead = is_end ? call.next_weight : panels + num_panels * panel_size;
+        tile.ahead = is_end ? next : panels + num_panels * panel_size;
       }
       std::size_t lines_left = tile.ahead == nullptr ? 0 : kLinesInFourSteps;
       std::size_t row = first_row;
@@ -270,6 +346,7 @@ inline void linear_panels(const LinearCall& call, const RowBlocks& blocks, std::
   } while (done < call.in_features);
 }
 
+template <class Weight>
 inline void linear(const LinearCall& call) noexcept {
   if (call.rows == 0) return;
   alignas(64) float partial[kMaxChunkRows * kPanelWidth];
@@ -281,14 +358,14 @@ inline void linear(const LinearCall& call) noexcept {
   std::size_t row = 0;
   for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
     const std::size_t end = call.rows * (chunk + 1) / num_chunks;
-    const RowBlocks blocks(end - row);
+    const RowBlocks<FloatTiles<Weight>> blocks(end - row);
     const std::size_t group = blocks.count <= kFewBlocks ? 2 : 1;
     std::size_t column = call.first_column;
     while (column < call.last_column) {
       const std::size_t columns = call.last_column - column;
       const std::size_t panels_left = (columns + kPanelWidth - 1) / kPanelWidth;
       const std::size_t num_panels = panels_left < group ? panels_left : group;
-      linear_panels(call, blocks, row, column, num_panels, partial);
+      linear_panels<Weight>(call, blocks, row, column, num_panels, partial);
       column += num_panels * kPanelWidth;
     }
     row = end;

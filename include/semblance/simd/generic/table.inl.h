@@ -1,9 +1,22 @@
+// Dot multiplies codes of 8 bits.
+template <class Dot>
 inline Kernels make_kernels(Isa isa) noexcept {
   Kernels table;
   table.isa = isa;
   table.panel_width = kPanelWidth;
   table.pack_weight = pack_weight;
-  table.linear = linear;
+  table.linear = linear<Float32>;
+  table.pack_float16 = pack_half<Float16>;
+  table.linear_float16 = linear<Float16>;
+  table.pack_bfloat16 = pack_half<BFloat16>;
+  table.linear_bfloat16 = linear<BFloat16>;
+  table.int8_row_bytes = int8_row_bytes<Dot>;
+  table.quantize_rows = quantize_rows<Dot>;
+  table.int8_panel_bytes = int8_panel_bytes;
+  table.pack_int8 = pack_int8<Dot>;
+  table.linear_int8 = linear_int8<Dot>;
+  table.quantize_row = quantize_row;
+  table.int8_to_float32 = int8_to_float32;
   table.attention_scratch = attention_scratch;
   table.attention = attention;
   table.layer_norm = layer_norm;

@@ -128,6 +128,122 @@ SEMBLANCE_INLINE FloatVec widen_float16(const std::uint16_t* from) {
           _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 8)))};
 }
 
+struct IntVec {
+  __m256i low;
+  __m256i high;
+};
+SEMBLANCE_INLINE IntVec splat_int(std::int32_t value) {
+  const __m256i all = _mm256_set1_epi32(value);
+  return {all, all};
+}
+SEMBLANCE_INLINE IntVec add_int(IntVec a, IntVec b) {
+  return {_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
+}
+SEMBLANCE_INLINE IntVec mul_int(IntVec a, IntVec b) {
+  return {_mm256_mullo_epi32(a.low, b.low), _mm256_mullo_epi32(a.high, b.high)};
+}
+SEMBLANCE_INLINE IntVec load_int(const std::int32_t* from) {
+  const auto* vectors = reinterpret_cast<const __m256i*>(from);
+  return {_mm256_loadu_si256(vectors), _mm256_loadu_si256(vectors + 1)};
+}
+SEMBLANCE_INLINE void store_int(std::int32_t* to, IntVec a) {
+  auto* vectors = reinterpret_cast<__m256i*>(to);
+  _mm256_storeu_si256(vectors, a.low);
+  _mm256_storeu_si256(vectors + 1, a.high);
+}
+SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
+  return {_mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))),
+          _mm256_cvtepi8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from + 8)))};
+}
+SEMBLANCE_INLINE __m256i to_int16(IntVec a) {
+  return _mm256_permute4x64_epi64(_mm256_packs_epi32(a.low, a.high), 0xD8);
+}
+SEMBLANCE_INLINE __m128i to_int8(IntVec a) {
+  const __m256i words = to_int16(a);
+  return _mm_packs_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1));
+}
+SEMBLANCE_INLINE void store_int8(std::int8_t* to, IntVec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), to_int8(a));
+}
+SEMBLANCE_INLINE FloatVec to_float(IntVec a) {
+  return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
+}
+SEMBLANCE_INLINE IntVec to_nearest(FloatVec a) {
+  return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)};
+}
+SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
+  const FloatVec magnitude = abs(x);
+  return {_mm256_max_epi32(a.low, _mm256_castps_si256(magnitude.low)),
+          _mm256_max_epi32(a.high, _mm256_castps_si256(magnitude.high))};
+}
+
+// Products of codes widened to 16 bits, two inputs at a time: a pair of products is at most 2 * 128
+// * 255 in magnitude and is added in 32 bits, so that nothing can saturate.
+struct PairDot {
+  using Code = std::int16_t;
+  static constexpr std::size_t kGroup = 2;
+  static constexpr std::int32_t kShift = 1000;  // kDifference
+  struct Weights {
+    __m256i low;
+    __m256i high;
+  };
+  static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), to_int16(a));
+  }
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
+    const auto* vectors = reinterpret_cast<const __m128i*>(from);
+    return {_mm256_cvtepi8_epi16(_mm_load_si128(vectors)),
+            _mm256_cvtepi8_epi16(_mm_load_si128(vectors + 1))};
+  }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    std::int32_t pair;
+    __builtin_memcpy(&pair, input, sizeof pair);
+    const __m256i inputs = _mm256_set1_epi32(pair);
+    sums[0].low = _mm256_add_epi32(sums[0].low, _mm256_madd_epi16(inputs, weight[0].low));
+    sums[0].high = _mm256_add_epi32(sums[0].high, _mm256_madd_epi16(inputs, weight[0].high));
+  }
+};
+
+// vpdpbusd, which multiplies unsigned codes of the input, four at a time, and does not saturate: in
+// its VEX encoding (AVX-VNNI), or in that of AVX-512 VNNI and VL. Written as assembly because g++
+// 12 copies the sums of its intrinsics from register to register, a row at a time because it does
+// so between single instructions too.
+template <bool kVex>
+struct QuadDot {
+  using Code = std::uint8_t;
+  static constexpr std::size_t kGroup = 4;
+  static constexpr std::int32_t kShift = 0;
+  struct Weights {
+    __m256i low;
+    __m256i high;
+  };
+  static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
+    const __m256i words = to_int16(a);
+    _mm_storeu_si128(
+        reinterpret_cast<__m128i*>(to),
+        _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  }
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
+    const auto* vectors = reinterpret_cast<const __m256i*>(from);
+    return {_mm256_load_si256(vectors), _mm256_load_si256(vectors + 1)};
+  }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    const auto& quad = *reinterpret_cast<const Code(*)[kGroup]>(input);
+    __m256i inputs;
+    if constexpr (kVex) {
+      __asm__("vpbroadcastd %5, %2\n\t%{vex%} vpdpbusd %3, %2, %0\n\t%{vex%} vpdpbusd %4, %2, %1"
+              : "+x"(sums[0].low), "+x"(sums[0].high), "=&x"(inputs)
+              : "x"(weight[0].low), "x"(weight[0].high), "m"(quad));
+    } else {
+      __asm__("vpbroadcastd %5, %2\n\t%{evex%} vpdpbusd %3, %2, %0\n\t%{evex%} vpdpbusd %4, %2, %1"
+              : "+x"(sums[0].low), "+x"(sums[0].high), "=&x"(inputs)
+              : "x"(weight[0].low), "x"(weight[0].high), "m"(quad));
+    }
+  }
+};
+
 // 8 rows from memory become columns; missing rows and columns read as zero.
 SEMBLANCE_INLINE void transpose_8(const float* from, std::size_t from_stride, std::size_t rows,
                                   std::size_t columns, float* to, std::size_t to_stride) {
@@ -195,6 +311,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"

@@ -88,6 +88,72 @@ SEMBLANCE_INLINE FloatVec widen_float16(const std::uint16_t* from) {
   return {_mm512_cvtph_ps(_mm256_loadu_si256(reinterpret_cast<const __m256i*>(from)))};
 }
 
+struct IntVec {
+  __m512i v;
+};
+SEMBLANCE_INLINE IntVec splat_int(std::int32_t value) { return {_mm512_set1_epi32(value)}; }
+SEMBLANCE_INLINE IntVec add_int(IntVec a, IntVec b) { return {_mm512_add_epi32(a.v, b.v)}; }
+SEMBLANCE_INLINE IntVec mul_int(IntVec a, IntVec b) { return {_mm512_mullo_epi32(a.v, b.v)}; }
+SEMBLANCE_INLINE IntVec load_int(const std::int32_t* from) { return {_mm512_loadu_si512(from)}; }
+SEMBLANCE_INLINE void store_int(std::int32_t* to, IntVec a) { _mm512_storeu_si512(to, a.v); }
+SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
+  return {_mm512_cvtepi8_epi32(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from)))};
+}
+SEMBLANCE_INLINE void store_int8(std::int8_t* to, IntVec a) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(a.v));
+}
+SEMBLANCE_INLINE FloatVec to_float(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
+SEMBLANCE_INLINE IntVec to_nearest(FloatVec a) { return {_mm512_cvtps_epi32(a.v)}; }
+SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
+  return {_mm512_max_epi32(a.v, _mm512_castps_si512(_mm512_abs_ps(x.v)))};
+}
+
+// As avx2::PairDot.
+struct PairDot {
+  using Code = std::int16_t;
+  static constexpr std::size_t kGroup = 2;
+  static constexpr std::int32_t kShift = 1000;  // kDifference
+  using Weights = __m512i;
+  static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtsepi32_epi16(a.v));
+  }
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
+    return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
+  }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    std::int32_t pair;
+    __builtin_memcpy(&pair, input, sizeof pair);
+    const __m512i inputs = _mm512_set1_epi32(pair);
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kPanelVecs; ++v) {
+      sums[v].v = _mm512_add_epi32(sums[v].v, _mm512_madd_epi16(inputs, weight[v]));
+    }
+  }
+};
+
+// As avx2::QuadDot, 16 columns an instruction.
+struct QuadDot {
+  using Code = std::uint8_t;
+  static constexpr std::size_t kGroup = 4;
+  static constexpr std::int32_t kShift = 0;
+  using Weights = __m512i;
+  static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
+    // Codes lie in [0, 255].
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(a.v));
+  }
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) { return _mm512_load_si512(from); }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    static_assert(kPanelVecs == 2);
+    const auto& quad = *reinterpret_cast<const Code(*)[kGroup]>(input);
+    __m512i inputs;
+    __asm__("vpbroadcastd %5, %2\n\tvpdpbusd %3, %2, %0\n\tvpdpbusd %4, %2, %1"
+            : "+v"(sums[0].v), "+v"(sums[1].v), "=&v"(inputs)
+            : "v"(weight[0]), "v"(weight[1]), "m"(quad));
+  }
+};
+
 // Rows r of 16 x 16 become columns: pairs, then quads within 128 bits, then the quads themselves.
 SEMBLANCE_INLINE void transpose_square(__m512 (&row)[16]) {
   __m512 pair[16];
@@ -169,6 +235,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"

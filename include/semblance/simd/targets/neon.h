@@ -125,6 +125,109 @@ SEMBLANCE_INLINE FloatVec widen_float16(const std::uint16_t* from) {
       [&](int i) { return vcvt_f32_f16(vreinterpret_f16_u16(vld1_u16(from + 4 * i))); });
 }
 
+struct IntVec {
+  int32x4_t q[4];
+};
+template <class Function>
+SEMBLANCE_INLINE IntVec each_int_quarter(Function function) {
+  return {{function(0), function(1), function(2), function(3)}};
+}
+SEMBLANCE_INLINE IntVec splat_int(std::int32_t value) {
+  return each_int_quarter([&](int) { return vdupq_n_s32(value); });
+}
+SEMBLANCE_INLINE IntVec add_int(const IntVec& a, const IntVec& b) {
+  return each_int_quarter([&](int i) { return vaddq_s32(a.q[i], b.q[i]); });
+}
+SEMBLANCE_INLINE IntVec mul_int(const IntVec& a, const IntVec& b) {
+  return each_int_quarter([&](int i) { return vmulq_s32(a.q[i], b.q[i]); });
+}
+SEMBLANCE_INLINE IntVec load_int(const std::int32_t* from) {
+  return each_int_quarter([&](int i) { return vld1q_s32(from + 4 * i); });
+}
+SEMBLANCE_INLINE void store_int(std::int32_t* to, const IntVec& a) {
+  for (int i = 0; i < 4; ++i) vst1q_s32(to + 4 * i, a.q[i]);
+}
+SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
+  const int8x16_t codes = vld1q_s8(from);
+  const int16x8_t low = vmovl_s8(vget_low_s8(codes));
+  const int16x8_t high = vmovl_s8(vget_high_s8(codes));
+  return {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)),
+           vmovl_s16(vget_low_s16(high)), vmovl_s16(vget_high_s16(high))}};
+}
+SEMBLANCE_INLINE void store_int8(std::int8_t* to, const IntVec& a) {
+  const int16x8_t low = vcombine_s16(vqmovn_s32(a.q[0]), vqmovn_s32(a.q[1]));
+  const int16x8_t high = vcombine_s16(vqmovn_s32(a.q[2]), vqmovn_s32(a.q[3]));
+  vst1q_s8(to, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
+}
+SEMBLANCE_INLINE FloatVec to_float(const IntVec& a) {
+  return each_quarter([&](int i) { return vcvtq_f32_s32(a.q[i]); });
+}
+SEMBLANCE_INLINE IntVec to_nearest(const FloatVec& a) {
+  return each_int_quarter([&](int i) { return vcvtnq_s32_f32(a.q[i]); });
+}
+SEMBLANCE_INLINE IntVec max_magnitude(const IntVec& a, const FloatVec& x) {
+  return each_int_quarter(
+      [&](int i) { return vmaxq_s32(a.q[i], vreinterpretq_s32_f32(vabsq_f32(x.q[i]))); });
+}
+
+// Two inputs at a time: products of 16 bits, at most 128 * 128 in magnitude, pairs of them added to
+// sums of 32 bits.
+struct PairDot {
+  using Code = std::int8_t;
+  static constexpr std::size_t kGroup = 2;
+  static constexpr std::int32_t kShift = 128;
+  struct Weights {
+    int8x8_t q[4];
+  };
+  static SEMBLANCE_INLINE void store(Code* to, const IntVec& a) { store_int8(to, a); }
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
+    return {{vld1_s8(from), vld1_s8(from + 8), vld1_s8(from + 16), vld1_s8(from + 24)}};
+  }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    std::int16_t pair;
+    __builtin_memcpy(&pair, input, sizeof pair);
+    const int8x8_t inputs = vreinterpret_s8_s16(vdup_n_s16(pair));
+    SEMBLANCE_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      sums[0].q[i] = vpadalq_s16(sums[0].q[i], vmull_s8(inputs, weight[0].q[i]));
+    }
+  }
+};
+
+// SDOT Vd.4S, Vn.16B, Vm.16B, which Armv8.2 CPUs may have. Written as its encoding (Arm
+// Architecture Reference Manual, C7.2) so that no flag is needed for it; the assembler turns names
+// of registers into numbers.
+#define SEMBLANCE_VECTOR_NUMBERS                                                                   \
+  ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30,31\n" \
+  ".equ semblance_v\\n, \\n\n"                                                                     \
+  ".endr\n"
+struct QuadDot {
+  using Code = std::int8_t;
+  static constexpr std::size_t kGroup = 4;
+  static constexpr std::int32_t kShift = 128;
+  struct Weights {
+    int8x16_t q[4];
+  };
+  static SEMBLANCE_INLINE void store(Code* to, const IntVec& a) { store_int8(to, a); }
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
+    return {{vld1q_s8(from), vld1q_s8(from + 16), vld1q_s8(from + 32), vld1q_s8(from + 48)}};
+  }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    std::int32_t quad;
+    __builtin_memcpy(&quad, input, sizeof quad);
+    const int8x16_t inputs = vreinterpretq_s8_s32(vdupq_n_s32(quad));
+    SEMBLANCE_UNROLL
+    for (int i = 0; i < 4; ++i) {
+      __asm__(SEMBLANCE_VECTOR_NUMBERS
+              ".inst 0x4E809400 | (semblance_%2 << 16) | (semblance_%1 << 5) | semblance_%0"
+              : "+w"(sums[0].q[i])
+              : "w"(inputs), "w"(weight[0].q[i]));
+    }
+  }
+};
+
 template <bool kStreaming>
 inline void transpose_rows(const float* from, std::size_t from_stride, std::size_t rows,
                            std::size_t columns, float* to, std::size_t to_stride) noexcept {
@@ -149,10 +252,13 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
   scalar::rotate_pairs(values + 2 * i, sine + i, cosine + i, pairs - i);
 }
 
+#undef SEMBLANCE_VECTOR_NUMBERS
+
 // Included in the order of use.
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "semblance/simd/half_float.h"
 #include "semblance/simd/kernel_table.h"
 #include "semblance/simd/target_region.h"
 
@@ -118,28 +119,89 @@ SEMBLANCE_INLINE float reduce_max(FloatVec v) {
 SEMBLANCE_INLINE float divide(float a, float b) { return a / b; }
 SEMBLANCE_INLINE float square_root(float a) { return std::sqrt(a); }
 
-// Bits of bfloat16 are the upper half of a float32.
-SEMBLANCE_INLINE float widen_bfloat16(std::uint16_t bits) {
-  return std::bit_cast<float>(static_cast<std::uint32_t>(bits) << 16);
-}
-// IEEE 754 binary16: 1 sign, 5 exponent (bias 15), 10 fraction bits.
-SEMBLANCE_INLINE float widen_float16(std::uint16_t bits) {
-  const std::uint32_t sign = static_cast<std::uint32_t>(bits & 0x8000u) << 16;
-  const std::uint32_t magnitude = bits & 0x7FFFu;
-  if (magnitude >= 0x7C00u) {  // infinity, or NaN made quiet
-    const std::uint32_t quiet = magnitude > 0x7C00u ? 0x00400000u : 0u;
-    return std::bit_cast<float>(sign | 0x7F800000u | quiet | (magnitude & 0x3FFu) << 13);
-  }
-  if (magnitude >= 0x0400u) return std::bit_cast<float>(sign | ((magnitude + 0x1C000u) << 13));
-  const float subnormal = static_cast<float>(magnitude) * 0x1p-24f;
-  return std::bit_cast<float>(sign | std::bit_cast<std::uint32_t>(subnormal));
-}
+using simd::narrow_bfloat16;
+using simd::narrow_float16;
+using simd::widen_bfloat16;
+using simd::widen_float16;
 SEMBLANCE_INLINE FloatVec widen_bfloat16(const std::uint16_t* from) {
   return each_lane([&](std::size_t i) { return widen_bfloat16(from[i]); });
 }
 SEMBLANCE_INLINE FloatVec widen_float16(const std::uint16_t* from) {
   return each_lane([&](std::size_t i) { return widen_float16(from[i]); });
 }
+
+struct IntVec {
+  std::int32_t lane[kLanes];
+};
+template <class Function>
+SEMBLANCE_INLINE IntVec each_int(Function function) {
+  IntVec result;
+  for (std::size_t i = 0; i < kLanes; ++i) result.lane[i] = function(i);
+  return result;
+}
+SEMBLANCE_INLINE IntVec splat_int(std::int32_t value) {
+  return each_int([&](std::size_t) { return value; });
+}
+SEMBLANCE_INLINE IntVec add_int(const IntVec& a, const IntVec& b) {
+  return each_int([&](std::size_t i) { return a.lane[i] + b.lane[i]; });
+}
+// Modulo 2^32.
+SEMBLANCE_INLINE IntVec mul_int(const IntVec& a, const IntVec& b) {
+  return each_int([&](std::size_t i) {
+    return static_cast<std::int32_t>(static_cast<std::uint32_t>(a.lane[i]) *
+                                     static_cast<std::uint32_t>(b.lane[i]));
+  });
+}
+SEMBLANCE_INLINE IntVec load_int(const std::int32_t* from) {
+  return each_int([&](std::size_t i) { return from[i]; });
+}
+SEMBLANCE_INLINE void store_int(std::int32_t* to, const IntVec& a) {
+  for (std::size_t i = 0; i < kLanes; ++i) to[i] = a.lane[i];
+}
+SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
+  return each_int([&](std::size_t i) { return from[i]; });
+}
+SEMBLANCE_INLINE void store_int8(std::int8_t* to, const IntVec& a) {
+  for (std::size_t i = 0; i < kLanes; ++i) to[i] = static_cast<std::int8_t>(a.lane[i]);
+}
+SEMBLANCE_INLINE FloatVec to_float(const IntVec& a) {
+  return each_lane([&](std::size_t i) { return static_cast<float>(a.lane[i]); });
+}
+// For magnitudes far below 2^22: adding 1.5 * 2^23 leaves the nearest integer in the low bits.
+SEMBLANCE_INLINE IntVec to_nearest(const FloatVec& a) {
+  return each_int([&](std::size_t i) {
+    return std::bit_cast<std::int32_t>(a.lane[i] + 12582912.0f) - 0x4B400000;
+  });
+}
+// The larger of a and the bits of |x|.
+SEMBLANCE_INLINE IntVec max_magnitude(const IntVec& a, const FloatVec& x) {
+  return each_int([&](std::size_t i) {
+    const std::int32_t bits = std::bit_cast<std::int32_t>(x.lane[i]) & 0x7FFFFFFF;
+    return bits > a.lane[i] ? bits : a.lane[i];
+  });
+}
+
+// Products of 8-bit codes, four inputs at a time.
+struct QuadDot {
+  using Code = std::int16_t;
+  static constexpr std::size_t kGroup = 4;
+  static constexpr std::int32_t kShift = 1000;  // kDifference
+  struct Weights {
+    const std::int8_t* codes;
+  };
+  static SEMBLANCE_INLINE void store(Code* to, const IntVec& a) {
+    for (std::size_t i = 0; i < kLanes; ++i) to[i] = static_cast<Code>(a.lane[i]);
+  }
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) { return {from}; }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    for (std::size_t i = 0; i < kLanes; ++i) {
+      for (std::size_t j = 0; j < kGroup; ++j) {
+        sums[0].lane[i] += input[j] * weight[0].codes[i * kGroup + j];
+      }
+    }
+  }
+};
 
 // to[c * to_stride + r] = from[r * from_stride + c] for 16 rows, those from `rows` on read as zero.
 template <bool kStreaming>
@@ -168,6 +230,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"

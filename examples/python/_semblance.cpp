@@ -1,0 +1,243 @@
+// The compiled part of the Python package: a loaded folder, its encode() and the scores, over
+// NumPy arrays. What a caller sees is in semblance/sentence_encoder.py.
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+#include <pthread.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/semblance.h"
+
+namespace nb = nanobind;
+
+namespace {
+
+using Rows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using Matrix = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
+
+// The threads of a process do not live on in its forks (multiprocessing, PySpark), so each process
+// has a pool of its own; the parent's is left where it is.
+std::unique_ptr<semblance::ThreadPool>& thread_pool() {
+  static auto pool = std::make_unique<semblance::ThreadPool>();
+  return pool;
+}
+bool forked = false;
+
+void forget_threads() {
+  // NOLINTNEXTLINE(bugprone-unused-return-value): its threads cannot be joined here
+  static_cast<void>(thread_pool().release());
+  thread_pool() = std::make_unique<semblance::ThreadPool>();
+  forked = true;
+}
+
+Matrix matrix_of(std::vector<float> values, std::size_t rows, std::size_t cols) {
+  auto owned = std::make_unique<std::vector<float>>(std::move(values));
+  float* data = owned->data();
+  nb::capsule owner(owned.get(), [](void* p) noexcept {
+    delete static_cast<std::vector<float>*>(p);  // NOLINT(cppcoreguidelines-owning-memory)
+  });
+  static_cast<void>(owned.release());
+  return Matrix(data, {rows, cols}, owner);
+}
+
+semblance::MatrixView<const float> view_of(const Rows& rows) {
+  return {rows.data(), rows.shape(0), rows.shape(1)};
+}
+
+// Calls back into Python while encode() runs without the interpreter lock: hands on the progress,
+// at most ten times a second, and lets an exception of either it or a signal end the work.
+class Watch {
+ public:
+  explicit Watch(nb::object callback) : callback_(std::move(callback)) {}
+
+  void operator()(std::size_t done, std::size_t total) {
+    const auto now = std::chrono::steady_clock::now();
+    if (done != total && now < next_call_) return;
+    next_call_ = now + std::chrono::milliseconds(100);
+    const nb::gil_scoped_acquire locked;
+    try {
+      if (error_) return;
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+      if (!callback_.is_none()) callback_(done, total);
+    } catch (nb::python_error& error) {
+      error_.emplace(std::move(error));
+      stop_.request_stop();
+    }
+  }
+  std::stop_token stop_token() const { return stop_.get_token(); }
+  // What Python raised, if it did; with the interpreter lock.
+  void rethrow() {
+    if (error_) throw std::move(*error_);
+  }
+
+ private:
+  nb::object callback_;
+  std::chrono::steady_clock::time_point next_call_{};
+  std::stop_source stop_;
+  std::optional<nb::python_error> error_;
+};
+
+class Encoder {
+ public:
+  Encoder(const std::string& folder, bool use_modules, bool copy_files,
+          const std::string& dictionary, std::size_t num_threads)
+      : encoder_(load(folder, {.use_modules = use_modules,
+                               .copy_files = copy_files,
+                               .num_threads = forked ? 1 : num_threads,
+                               .dictionary = dictionary})) {}
+
+  // `texts` is a tuple, so the strings live on and stay as they are while the lock is free.
+  Matrix encode(const nb::tuple& texts, std::size_t batch_size, std::optional<std::string> pooling,
+                std::optional<bool> normalize, std::size_t max_length, std::size_t dim,
+                std::optional<std::string> prompt, std::size_t num_threads,
+                nb::object progress) const {
+    std::vector<std::string_view> views;
+    views.reserve(texts.size());
+    for (const nb::handle text : texts) {
+      Py_ssize_t size = 0;
+      if (!PyUnicode_Check(text.ptr())) {
+        throw nb::type_error("expected texts of type str");
+      }
+      const char* bytes = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+      if (bytes == nullptr) throw nb::python_error();  // lone surrogates
+      views.emplace_back(bytes, static_cast<std::size_t>(size));
+    }
+    semblance::EncodeOptions options{.batch_size = batch_size,
+                                     .normalize = normalize,
+                                     .max_length = max_length,
+                                     .dim = dim,
+                                     .prompt = std::move(prompt)};
+    if (pooling) {
+      options.pooling = semblance::pooling_of(*pooling);
+      if (!options.pooling) throw std::invalid_argument("pooling: unknown: " + *pooling);
+    }
+    const std::size_t output_dim = encoder_.output_dim(options);
+    std::vector<float> values(views.size() * output_dim);
+    Watch watch(std::move(progress));
+    options.progress = [&](std::size_t done, std::size_t total) { watch(done, total); };
+    options.stop_token = watch.stop_token();
+    try {
+      const nb::gil_scoped_release unlocked;
+      semblance::ThreadPool::Team team(*thread_pool(), num_threads);
+      options.executor = &team;
+      encoder_.encode_into(views, values, options);
+    } catch (const semblance::Cancelled&) {
+      watch.rethrow();
+      throw;
+    }
+    watch.rethrow();  // raised at the last text
+    return matrix_of(std::move(values), views.size(), output_dim);
+  }
+
+  std::vector<std::size_t> count_tokens(const nb::tuple& texts) const {
+    std::vector<std::size_t> counts;
+    semblance::TokenizerScratch scratch;
+    std::vector<std::int32_t> ids;
+    for (const nb::handle text : texts) {
+      ids.clear();
+      counts.push_back(encoder_.tokenizer()
+                           .append_input_ids(nb::cast<std::string>(text), {}, scratch, ids)
+                           .num_tokens);
+    }
+    return counts;
+  }
+
+  std::size_t output_dim() const { return encoder_.output_dim(); }
+  // Before any cut; with a pooling that is the caller's, or with the folder's and what follows it.
+  std::size_t whole_dim(bool own_pooling) const {
+    const semblance::LoadedModel& model = encoder_.model();
+    const std::size_t hidden_size = encoder_.encoder().sizes().hidden_size;
+    return own_pooling ? hidden_size : model.head.output_size(hidden_size * model.poolings.size());
+  }
+  std::size_t max_length() const { return encoder_.max_length(); }
+  std::optional<std::size_t> truncate_dim() const { return encoder_.model().truncate_dim; }
+  std::map<std::string, std::string> prompts() const { return encoder_.model().prompts; }
+  std::optional<std::string> default_prompt_name() const {
+    return encoder_.model().default_prompt_name;
+  }
+  std::string similarity_fn_name() const { return encoder_.model().similarity_fn_name; }
+
+ private:
+  static semblance::SentenceEncoder load(const std::string& folder,
+                                         const semblance::LoadOptions& options) {
+    const nb::gil_scoped_release unlocked;
+    return semblance::SentenceEncoder::load(folder, options);
+  }
+  semblance::SentenceEncoder encoder_;
+};
+
+semblance::Metric metric_of(const std::string& name) {
+  if (name == "cosine") return semblance::Metric::cosine;
+  if (name == "dot") return semblance::Metric::dot;
+  if (name == "euclidean") return semblance::Metric::euclidean;
+  throw std::invalid_argument("similarity: expected one of cosine, dot, euclidean; found \"" +
+                              name + '"');
+}
+
+Matrix similarity(const Rows& a, const Rows& b, const std::string& metric_name) {
+  const semblance::Metric metric = metric_of(metric_name);
+  std::vector<float> values;
+  {
+    const nb::gil_scoped_release unlocked;
+    semblance::ThreadPool::Team team(*thread_pool(), 0);
+    const auto table = semblance::similarity(view_of(a), view_of(b), metric, &team);
+    values.assign(table.values().begin(), table.values().end());
+  }
+  return matrix_of(std::move(values), a.shape(0), b.shape(0));
+}
+
+Matrix similarity_pairwise(const Rows& a, const Rows& b, const std::string& metric_name) {
+  const semblance::Metric metric = metric_of(metric_name);
+  if (a.shape(0) != b.shape(0)) throw std::invalid_argument("expected as many rows in both");
+  std::vector<float> values;
+  for (std::size_t i = 0; i < a.shape(0); ++i) {
+    values.push_back(semblance::similarity(view_of(a).row_span(i), view_of(b).row_span(i), metric));
+  }
+  return matrix_of(std::move(values), 1, a.shape(0));
+}
+
+}  // namespace
+
+NB_MODULE(_semblance, module) {
+  ::pthread_atfork(nullptr, nullptr, forget_threads);
+  thread_pool();
+
+  nb::exception<semblance::Error> error(module, "Error", PyExc_RuntimeError);
+  nb::exception<semblance::FileError>(module, "FileError", error.ptr());
+  nb::exception<semblance::FormatError>(module, "FormatError", error.ptr());
+  nb::exception<semblance::ConfigError>(module, "ConfigError", error.ptr());
+  nb::exception<semblance::ShapeError>(module, "ShapeError", error.ptr());
+  nb::exception<semblance::Cancelled>(module, "Cancelled", error.ptr());
+  module.attr("__version__") = semblance::kVersion;
+
+  nb::class_<Encoder>(module, "Encoder")
+      .def(nb::init<const std::string&, bool, bool, const std::string&, std::size_t>())
+      .def("encode", &Encoder::encode, nb::arg("texts"), nb::arg("batch_size"),
+           nb::arg("pooling").none(), nb::arg("normalize").none(), nb::arg("max_length"),
+           nb::arg("dim"), nb::arg("prompt").none(), nb::arg("num_threads"),
+           nb::arg("progress").none())
+      .def("whole_dim", &Encoder::whole_dim)
+      .def("count_tokens", &Encoder::count_tokens)
+      .def_prop_ro("output_dim", &Encoder::output_dim)
+      .def_prop_ro("max_length", &Encoder::max_length)
+      .def_prop_ro("truncate_dim", &Encoder::truncate_dim)
+      .def_prop_ro("prompts", &Encoder::prompts)
+      .def_prop_ro("default_prompt_name", &Encoder::default_prompt_name)
+      .def_prop_ro("similarity_fn_name", &Encoder::similarity_fn_name);
+  module.def("similarity", &similarity);
+  module.def("similarity_pairwise", &similarity_pairwise);
+}

@@ -1,0 +1,38 @@
+"""An encoder as Chroma's embedding function; collections that are kept remember the folder."""
+from __future__ import annotations
+
+from typing import Any
+
+from chromadb.api.types import Documents, EmbeddingFunction, Embeddings
+from chromadb.utils.embedding_functions import register_embedding_function
+
+from .sentence_encoder import SentenceEncoder
+
+
+@register_embedding_function
+class SemblanceEmbeddingFunction(EmbeddingFunction[Documents]):
+    """encoder: a SentenceEncoder, or a folder to load one from; the options are those of encode()."""
+
+    def __init__(self, encoder: SentenceEncoder | str, **encode_options: Any) -> None:
+        self.encoder = encoder if isinstance(encoder, SentenceEncoder) else SentenceEncoder(encoder)
+        self.encode_options = encode_options
+
+    def __call__(self, input: Documents) -> Embeddings:
+        return list(self.encoder.encode_document(input, **self.encode_options))
+
+    def embed_query(self, input: Documents) -> Embeddings:
+        return list(self.encoder.encode_query(input, **self.encode_options))
+
+    @staticmethod
+    def name() -> str:
+        return "semblance"
+
+    def get_config(self) -> dict[str, Any]:
+        return {"folder": self.encoder.folder, "encode_options": self.encode_options}
+
+    @staticmethod
+    def build_from_config(config: dict[str, Any]) -> EmbeddingFunction[Documents]:
+        return SemblanceEmbeddingFunction(config["folder"], **config["encode_options"])
+
+    def default_space(self) -> str:
+        return "cosine"

@@ -1,0 +1,214 @@
+"""SentenceEncoder: what sentence-transformers' SentenceTransformer does with a folder, on NumPy."""
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, Mapping, Sequence
+
+import numpy as np
+
+from . import _semblance
+
+
+class SentenceEncoder:
+    """A published folder, loaded: texts in, vectors out.
+
+    Methods and arguments are those of sentence-transformers where both have them, so that one can
+    stand in for the other. encode() frees the interpreter lock and may be called from many threads.
+    An encoder can be pickled: the folder is loaded again where it arrives.
+
+    folder               as it is published, or as sentence-transformers saves it
+    prompts              instead of the folder's, name to text
+    default_prompt_name  instead of the folder's
+    truncate_dim         instead of the folder's
+    similarity_fn_name   cosine, dot or euclidean; instead of the folder's
+    num_threads          of encode(), unless that is told otherwise; 0 is one a core
+    use_modules          False leaves modules.json aside
+    copy_files           True reads the weight files instead of mapping them into memory
+    dictionary           words in jieba's format, which a RoFormerTokenizer needs
+
+    Raises FileError, FormatError, ConfigError or ShapeError, all of them semblance.Error, with one
+    line that names file, key, what was expected and what was found.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        prompts: Mapping[str, str] | None = None,
+        default_prompt_name: str | None = None,
+        truncate_dim: int | None = None,
+        similarity_fn_name: str | None = None,
+        num_threads: int = 0,
+        use_modules: bool = True,
+        copy_files: bool = False,
+        dictionary: str | os.PathLike[str] = "",
+    ) -> None:
+        self._arguments = (os.fspath(folder), use_modules, copy_files, os.fspath(dictionary), num_threads)
+        self._encoder = _semblance.Encoder(*self._arguments)
+        self.num_threads = num_threads
+        # As in sentence-transformers, these two are always there.
+        self.prompts = {"query": "", "document": "", **(self._encoder.prompts if prompts is None else prompts)}
+        self.default_prompt_name = default_prompt_name or self._encoder.default_prompt_name
+        if self.default_prompt_name is not None and self.default_prompt_name not in self.prompts:
+            raise ValueError(f"default_prompt_name: expected one of {list(self.prompts)}, found {default_prompt_name!r}")
+        self.truncate_dim = truncate_dim if truncate_dim is not None else self._encoder.truncate_dim
+        self.similarity_fn_name = similarity_fn_name or self._encoder.similarity_fn_name
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_encoder"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._encoder = _semblance.Encoder(*self._arguments)
+
+    @property
+    def folder(self) -> str:
+        return self._arguments[0]
+
+    @property
+    def max_seq_length(self) -> int:
+        """Most tokens of a text, [CLS] and [SEP] included."""
+        return self._encoder.max_length
+
+    def get_embedding_dimension(self) -> int:
+        whole = self._encoder.output_dim
+        return whole if self.truncate_dim is None else min(whole, self.truncate_dim)
+
+    get_sentence_embedding_dimension = get_embedding_dimension
+
+    def encode(
+        self,
+        inputs: str | Sequence[str],
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        batch_size: int = 32,
+        show_progress_bar: bool | None = None,
+        output_value: str = "sentence_embedding",
+        precision: str = "float32",
+        convert_to_numpy: bool = True,
+        convert_to_tensor: bool = False,
+        device: str | None = None,
+        normalize_embeddings: bool = False,
+        truncate_dim: int | None = None,
+        *,
+        max_length: int = 0,
+        pooling: str | None = None,
+        num_threads: int | None = None,
+    ) -> Any:
+        """Vectors of texts: float32 [dim] of a str, [number of texts, dim] of a list.
+
+        Beyond sentence-transformers: max_length (0: the model's own), pooling (instead of the
+        folder's and what follows it) and num_threads. Left out: token embeddings, the integer
+        precisions and other devices than the CPU, each refused with ValueError.
+        """
+        if output_value != "sentence_embedding":
+            raise ValueError(f"output_value: expected 'sentence_embedding', found {output_value!r}")
+        if precision not in (None, "float32"):
+            raise ValueError(f"precision: expected 'float32', found {precision!r}")
+        if device not in (None, "cpu"):
+            raise ValueError(f"device: expected 'cpu', found {device!r}")
+        if batch_size <= 0:
+            raise ValueError(f"batch_size: expected a positive number, found {batch_size}")
+        single = isinstance(inputs, str)
+        texts = (inputs,) if single else tuple(inputs)
+        if truncate_dim is None:
+            truncate_dim = self.truncate_dim
+
+        # The folder's own Normalize, if it has one, comes before the cut; the one asked for here after.
+        whole = self._encoder.whole_dim(pooling is not None)
+        cut = None if truncate_dim is None else min(truncate_dim, whole)
+        dim = 0 if self._encoder.truncate_dim is None else whole
+        with _ProgressBar(show_progress_bar, len(texts)) as bar:
+            vectors = self._encoder.encode(
+                texts,
+                batch_size=batch_size,
+                pooling=pooling,
+                normalize=True if normalize_embeddings else None,
+                max_length=max_length,
+                dim=cut if cut is not None and normalize_embeddings else dim,
+                prompt=self._prompt(prompt, prompt_name),
+                num_threads=self.num_threads if num_threads is None else num_threads,
+                progress=bar.update,
+            )
+        if cut is not None:
+            vectors = np.ascontiguousarray(vectors[:, :cut])
+        if not texts:
+            vectors = np.array([], dtype=np.float32)  # as sentence-transformers has it
+        return _as_asked(vectors[0] if single else vectors, convert_to_numpy, convert_to_tensor)
+
+    def encode_query(self, inputs: str | Sequence[str], **options: Any) -> Any:
+        """encode() with the prompt named "query", unless one is given."""
+        return self._encode_as(("query",), inputs, options)
+
+    def encode_document(self, inputs: str | Sequence[str], **options: Any) -> Any:
+        """encode() with the first prompt there is of document, passage and corpus."""
+        return self._encode_as(("document", "passage", "corpus"), inputs, options)
+
+    def similarity(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
+        """Scores of every row of one with every row of the other, float32 [rows, rows]."""
+        return _semblance.similarity(_rows(embeddings1), _rows(embeddings2), self.similarity_fn_name)
+
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
+        """Scores of row i of one with row i of the other, float32 [rows]."""
+        return _semblance.similarity_pairwise(_rows(embeddings1), _rows(embeddings2), self.similarity_fn_name)[0]
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text, [CLS] and [SEP] included, before anything is cut."""
+        return self._encoder.count_tokens(tuple(texts))
+
+    def _encode_as(self, names: Sequence[str], inputs: str | Sequence[str], options: dict[str, Any]) -> Any:
+        if options.get("prompt") is None and options.get("prompt_name") is None:
+            options["prompt_name"] = next((name for name in names if name in self.prompts), None)
+        return self.encode(inputs, **options)
+
+    def _prompt(self, prompt: str | None, name: str | None) -> str:
+        if prompt is not None:
+            return prompt
+        if name is None:
+            name = self.default_prompt_name
+        if name is None:
+            return ""
+        if name not in self.prompts:
+            raise ValueError(f"prompt_name: expected one of {list(self.prompts)}, found {name!r}")
+        return self.prompts[name]
+
+
+def _rows(embeddings: Any) -> np.ndarray:
+    rows = np.ascontiguousarray(embeddings, dtype=np.float32)
+    return rows[np.newaxis] if rows.ndim == 1 else rows
+
+
+def _as_asked(vectors: np.ndarray, to_numpy: bool, to_tensor: bool) -> Any:
+    if to_numpy and not to_tensor:
+        return vectors
+    import torch  # the caller's: asked for only here
+
+    tensor = torch.from_numpy(vectors)
+    return tensor if to_tensor or (tensor.ndim < 2 and len(tensor) != 0) else list(tensor)
+
+
+class _ProgressBar:
+    """tqdm's where it is installed and a bar is asked for, else a count on standard error."""
+
+    def __init__(self, shown: bool | None, total: int) -> None:
+        self.update = None
+        self._bar: Any = None
+        if not shown:
+            return
+        try:
+            from tqdm.auto import tqdm
+
+            self._bar = tqdm(total=total, desc="Sentences", unit="")
+            self.update = lambda done, total: self._bar.update(done - self._bar.n)
+        except ImportError:
+            self.update = lambda done, total: print(
+                f"\rSentences: {done}/{total}", end="\n" if done == total else "", file=sys.stderr, flush=True
+            )
+
+    def __enter__(self) -> _ProgressBar:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        if self._bar is not None:
+            self._bar.close()

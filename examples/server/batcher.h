@@ -1,0 +1,200 @@
+#pragma once
+
+#include <algorithm>
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "semblance/semblance.h"
+
+namespace server {
+
+struct BatcherOptions {
+  std::size_t max_batch_tokens = 4096;                    // that go through the encoder in one call
+  std::size_t max_waiting_tokens = std::size_t{1} << 18;  // beyond these a request is turned away
+  std::chrono::microseconds max_delay{0};  // how long a text waits for company while nothing runs
+  std::size_t num_threads = 0;             // of the encoder; 0 is one a core
+};
+
+// The texts of one request, as ids: [CLS] ... [SEP] of each.
+class Job {
+ public:
+  std::vector<std::int32_t> input_ids;
+  std::vector<std::size_t> starts{0};  // [num_texts + 1]
+  std::vector<float> embeddings;       // [num_texts, dim], there once it is done
+
+  std::size_t num_texts() const noexcept { return starts.size() - 1; }
+
+ private:
+  friend class Batcher;
+  std::size_t num_left_ = 0;
+  bool abandoned_ = false;
+  std::exception_ptr error_;
+};
+
+// Puts the texts of requests that wait at the same time through the encoder together. One thread
+// runs the encoder, over all cores; what arrives meanwhile waits, in order, and is taken up by
+// tokens: a large request does not hold up those behind it longer than a batch takes, and under
+// load batches fill by themselves. A text's vector does not depend on its company.
+class Batcher {
+ public:
+  using Clock = std::chrono::steady_clock;
+  enum class Outcome { done, turned_away, timed_out };
+
+  Batcher(const semblance::SentenceEncoder& encoder, const BatcherOptions& options)
+      : encoder_(encoder),
+        options_(options),
+        dim_(encoder.output_dim()),
+        thread_([this] { run(); }) {}
+  Batcher(const Batcher&) = delete;
+  Batcher& operator=(const Batcher&) = delete;
+  // Finishes what waits.
+  ~Batcher() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_all();
+    thread_.join();
+  }
+
+  std::size_t dim() const noexcept { return dim_; }
+
+  // Encodes the job's texts and returns when all are done, when there is no room for them to wait,
+  // or at the deadline. A request is always let in while no other waits. Rethrows what the encoder
+  // threw.
+  Outcome encode(const std::shared_ptr<Job>& job, Clock::time_point deadline) {
+    job->embeddings.resize(job->num_texts() * dim_);
+    job->num_left_ = job->num_texts();
+    std::unique_lock lock(mutex_);
+    if (num_waiting_tokens_ != 0 &&
+        num_waiting_tokens_ + job->input_ids.size() > options_.max_waiting_tokens) {
+      return Outcome::turned_away;
+    }
+    const auto now = Clock::now();
+    for (std::size_t i = 0; i < job->num_texts(); ++i) waiting_.push_back({job, i, now});
+    num_waiting_tokens_ += job->input_ids.size();
+    work_.notify_one();
+    if (!done_.wait_until(lock, deadline, [&] { return job->num_left_ == 0; })) {
+      job->abandoned_ = true;  // what of it still waits is dropped when its turn comes
+      return Outcome::timed_out;
+    }
+    if (job->error_) std::rethrow_exception(job->error_);
+    return Outcome::done;
+  }
+
+  struct Counts {
+    std::size_t waiting_texts = 0;
+    std::size_t waiting_tokens = 0;
+    std::uint64_t batches = 0;
+    std::uint64_t texts = 0;
+    std::uint64_t tokens = 0;
+  };
+  Counts counts() const {
+    const std::lock_guard lock(mutex_);
+    Counts counts = counts_;
+    counts.waiting_texts = waiting_.size();
+    counts.waiting_tokens = num_waiting_tokens_;
+    return counts;
+  }
+
+ private:
+  struct Item {
+    std::shared_ptr<Job> job;
+    std::size_t text = 0;
+    Clock::time_point arrival;
+    std::size_t num_tokens() const { return job->starts[text + 1] - job->starts[text]; }
+  };
+
+  void run() {
+    std::vector<Item> batch;
+    std::vector<std::int32_t> input_ids;
+    std::vector<std::size_t> starts;
+    std::vector<float> embeddings;
+    while (take(batch)) {
+      input_ids.clear();
+      starts.assign(1, 0);
+      for (const Item& item : batch) {
+        const auto begin = item.job->input_ids.begin();
+        input_ids.insert(input_ids.end(),
+                         begin + static_cast<std::ptrdiff_t>(item.job->starts[item.text]),
+                         begin + static_cast<std::ptrdiff_t>(item.job->starts[item.text + 1]));
+        starts.push_back(input_ids.size());
+      }
+      embeddings.resize(batch.size() * dim_);
+      std::exception_ptr error;
+      try {
+        encoder_.encode_ids_into(semblance::SequenceBatch(starts), input_ids, embeddings,
+                                 {.num_threads = options_.num_threads});
+      } catch (...) {
+        error = std::current_exception();
+      }
+      hand_out(batch, embeddings, input_ids.size(), error);
+      batch.clear();
+    }
+  }
+
+  // Waits for texts and takes as many as a batch holds; false at the very end.
+  bool take(std::vector<Item>& batch) {
+    std::unique_lock lock(mutex_);
+    while (batch.empty()) {
+      work_.wait(lock, [&] { return stopping_ || !waiting_.empty(); });
+      if (waiting_.empty()) return false;
+      work_.wait_until(lock, waiting_.front().arrival + options_.max_delay, [&] {
+        return stopping_ || num_waiting_tokens_ >= options_.max_batch_tokens;
+      });
+      std::size_t num_tokens = 0;
+      while (!waiting_.empty()) {
+        Item& item = waiting_.front();
+        const std::size_t more = item.num_tokens();
+        if (!item.job->abandoned_) {
+          if (!batch.empty() && num_tokens + more > options_.max_batch_tokens) break;
+          num_tokens += more;
+          batch.push_back(std::move(item));
+        }
+        num_waiting_tokens_ -= more;
+        waiting_.pop_front();
+      }
+    }
+    return true;
+  }
+
+  void hand_out(const std::vector<Item>& batch, const std::vector<float>& embeddings,
+                std::size_t num_tokens, const std::exception_ptr& error) {
+    const std::lock_guard lock(mutex_);
+    bool some_done = false;
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+      Job& job = *batch[i].job;
+      if (error) job.error_ = error;
+      std::copy_n(embeddings.data() + i * dim_, dim_, job.embeddings.data() + batch[i].text * dim_);
+      some_done |= --job.num_left_ == 0;
+    }
+    ++counts_.batches;
+    counts_.texts += batch.size();
+    counts_.tokens += num_tokens;
+    if (some_done) done_.notify_all();
+  }
+
+  const semblance::SentenceEncoder& encoder_;
+  const BatcherOptions options_;
+  const std::size_t dim_;
+  mutable std::mutex mutex_;
+  std::condition_variable work_;
+  std::condition_variable done_;
+  std::deque<Item> waiting_;
+  std::size_t num_waiting_tokens_ = 0;
+  Counts counts_;
+  bool stopping_ = false;
+  std::thread thread_;  // last: it uses all of the above
+};
+
+}  // namespace server

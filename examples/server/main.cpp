@@ -1,0 +1,143 @@
+// An HTTP server for sentence vectors, over cpp-httplib: OpenAI's embeddings interface and that of
+// text-embeddings-inference.
+
+#include <pthread.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <atomic>
+#include <chrono>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+#include <thread>
+
+#include "batcher.h"
+#include "routes.h"
+
+namespace {
+
+struct Options {
+  std::string model;
+  std::string name;
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  std::size_t connections = 128;
+  std::size_t max_body = std::size_t{8} << 20;
+  double max_delay_ms = 0;
+  double timeout_s = 30;
+  server::BatcherOptions batcher;
+  server::ServiceOptions service;
+
+  void parse(int argc, char** argv);
+};
+
+// A folder's own name.
+std::string last_part(std::string path) {
+  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
+  return path.substr(path.find_last_of('/') + 1);
+}
+
+int run(const Options& options) {
+  // The signals that end the server are waited for, by one thread; set before any other starts.
+  sigset_t signals;
+  ::sigemptyset(&signals);
+  ::sigaddset(&signals, SIGINT);
+  ::sigaddset(&signals, SIGTERM);
+  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  ::signal(SIGPIPE, SIG_IGN);
+
+  const auto encoder = semblance::SentenceEncoder::load(options.model);
+  const auto& model = encoder.model();
+  if (!model.pool_prompt && model.default_prompt_name &&
+      !model.prompts.at(*model.default_prompt_name).empty()) {
+    throw semblance::Error(options.model +
+                           ": the pooling leaves its default prompt out, which this server cannot");
+  }
+  server::Batcher batcher(encoder, options.batcher);
+  server::Service service{encoder, batcher, {}, options.service, {}};
+
+  httplib::Server http;
+  http.new_task_queue = [&] { return new httplib::ThreadPool(options.connections); };
+  http.set_socket_options([](int socket) {
+    const int yes = 1;
+    ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+  });
+  http.set_tcp_nodelay(true);
+  http.set_keep_alive_max_count(1'000'000);
+  http.set_keep_alive_timeout(5);
+  http.set_read_timeout(10);
+  http.set_write_timeout(10);
+  http.set_payload_max_length(options.max_body);
+  server::add_routes(http, service);
+
+  int port = options.port;
+  const bool bound = port != 0 ? http.bind_to_port(options.host, port)
+                               : (port = http.bind_to_any_port(options.host)) > 0;
+  if (!bound) {
+    throw semblance::Error(options.host + ':' + std::to_string(options.port) + ": cannot listen");
+  }
+  std::printf("%s at http://%s:%d\n", options.service.model_name.c_str(), options.host.c_str(),
+              port);
+  std::fflush(stdout);
+
+  std::atomic<bool> ended{false};
+  std::thread ending([&] {
+    int signal_number = 0;
+    ::sigwait(&signals, &signal_number);
+    service.stopping = true;
+    while (!ended && !http.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    http.stop();  // no new connections; those that are open get their answers
+  });
+  const bool served = http.listen_after_bind();
+  ended = true;
+  if (!service.stopping) ::kill(::getpid(), SIGTERM);  // listening ended by itself
+  ending.join();
+  return served ? 0 : 1;
+}
+
+void Options::parse(int argc, char** argv) {
+  CLI::App parser("Serves the sentence vectors of a published BERT folder over HTTP.",
+                  "semblance_server");
+  const auto add = [&](const char* flag, auto& value, const char* help) {
+    parser.add_option(flag, value, help)->capture_default_str()->type_name("");
+  };
+  parser.add_option("--model", model, "Folder of the model")->required()->type_name("DIR");
+  add("--name", name, "What requests call the model; default: its folder's name");
+  add("--host", host, "Address to listen at");
+  add("--port", port, "Port, 0 any that is free");
+  add("--connections", connections, "Most connections served at a time");
+  add("--threads", batcher.num_threads, "Threads of the encoder; 0: one a core");
+  add("--max-batch-tokens", batcher.max_batch_tokens, "Tokens that are encoded together");
+  add("--max-waiting-tokens", batcher.max_waiting_tokens, "Beyond these, requests get 429");
+  add("--max-delay-ms", max_delay_ms, "How long a text waits for company while nothing runs");
+  add("--max-texts", service.max_texts, "Texts of a request");
+  add("--max-body", max_body, "Bytes of a request");
+  add("--timeout", timeout_s, "Seconds until a request that is not done gets 503");
+  parser.add_flag("--truncate", service.truncate,
+                  "Cut texts that are too long, do not refuse them");
+  try {
+    parser.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::exit(parser.exit(error) == 0 ? 0 : 2);
+  }
+  service.model_name = name.empty() ? last_part(model) : name;
+  service.timeout = std::chrono::milliseconds(static_cast<long>(timeout_s * 1e3));
+  batcher.max_delay = std::chrono::microseconds(static_cast<long>(max_delay_ms * 1e3));
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  Options options;
+  options.parse(argc, argv);
+  try {
+    return run(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "semblance_server: %s\n", error.what());
+    return 1;
+  }
+}

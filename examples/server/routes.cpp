@@ -1,0 +1,359 @@
+#include "routes.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "../program/json_text.h"
+#include "base64.h"
+#include "page.h"
+#include "semblance/pooling/normalize.h"
+
+namespace server {
+
+namespace {
+
+using nlohmann::json;
+using program::append_json_string;
+using program::append_number;
+
+// An answer that is not 200.
+struct Refusal {
+  int status;
+  std::string type;  // OpenAI's word for it
+  std::string message;
+  std::string param = {};
+};
+
+[[noreturn]] void invalid(std::string message, std::string param = {}) {
+  throw Refusal{400, "invalid_request_error", std::move(message), std::move(param)};
+}
+
+json parse_body(const httplib::Request& request) {
+  json body;
+  try {
+    body = json::parse(request.body);
+  } catch (const json::exception& error) {
+    invalid(std::string("the body is not JSON: ") + error.what());
+  }
+  if (!body.is_object()) invalid("the body: expected a JSON object");
+  return body;
+}
+
+// The value of a key, or nothing when it is absent or null.
+template <class T>
+std::optional<T> option(const json& object, const char* key, const char* expected) {
+  const auto found = object.find(key);
+  if (found == object.end() || found->is_null()) return std::nullopt;
+  if constexpr (std::is_same_v<T, std::size_t>) {
+    if (found->is_number_unsigned()) return found->get<T>();
+  } else {
+    try {
+      return found->get<T>();
+    } catch (const json::exception&) {  // told below
+    }
+  }
+  invalid(std::string(key) + ": expected " + expected, key);
+}
+
+// A string or a list of strings.
+std::vector<std::string> texts_of(const json& object, const char* key, std::size_t limit) {
+  const auto found = object.find(key);
+  std::vector<std::string> texts;
+  if (found != object.end() && found->is_string()) {
+    texts.push_back(found->get<std::string>());
+  } else if (found != object.end() && found->is_array()) {
+    for (const json& text : *found) {
+      if (text.is_number() || text.is_array()) {
+        invalid(std::string(key) + ": expected texts; token ids of another tokenizer are not taken",
+                key);
+      }
+      if (!text.is_string()) invalid(std::string(key) + ": expected a list of strings", key);
+      texts.push_back(text.get<std::string>());
+    }
+  } else {
+    invalid(std::string(key) + ": expected a string or a list of strings", key);
+  }
+  if (texts.empty()) invalid(std::string(key) + ": expected at least one text", key);
+  if (texts.size() > limit) {
+    throw Refusal{413, "invalid_request_error",
+                  std::string(key) + ": expected at most " + std::to_string(limit) +
+                      " texts, found " + std::to_string(texts.size()),
+                  key};
+  }
+  return texts;
+}
+
+// Vectors as encoder.encode(texts, {.prompt_name, .normalize, .dim}) gives them.
+struct Embeddings {
+  std::vector<float> values;  // [num_texts, dim]
+  std::size_t dim = 0;
+  std::size_t num_tokens = 0;
+
+  std::size_t size() const noexcept { return values.size() / dim; }
+  std::span<const float> operator[](std::size_t i) const noexcept {
+    return {values.data() + i * dim, dim};
+  }
+};
+
+struct EmbedOptions {
+  bool normalize = true;
+  bool truncate = false;
+  std::optional<std::size_t> dim;
+  std::string prompt;
+};
+
+Embeddings embed(Service& service, std::span<const std::string> texts,
+                 const EmbedOptions& options) {
+  const auto deadline = Batcher::Clock::now() + service.options.timeout;
+  const std::size_t limit = service.encoder.max_length();
+  const std::size_t dim = options.dim.value_or(service.batcher.dim());
+  if (dim == 0 || dim > service.batcher.dim()) {
+    invalid("dimensions: expected 1 to " + std::to_string(service.batcher.dim()) + ", found " +
+                std::to_string(dim),
+            "dimensions");
+  }
+  const auto job = std::make_shared<Job>();
+  semblance::TokenizerScratch scratch;
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const auto count = service.encoder.tokenizer().append_input_ids(
+        options.prompt + texts[i], {.max_length = limit}, scratch, job->input_ids);
+    job->starts.push_back(job->input_ids.size());
+    if (count.truncated && !options.truncate) {
+      invalid("text " + std::to_string(i) + ": expected at most " + std::to_string(limit) +
+                  " tokens, found more",
+              "input");
+    }
+  }
+  switch (service.batcher.encode(job, deadline)) {
+    case Batcher::Outcome::done: break;
+    case Batcher::Outcome::turned_away:
+      throw Refusal{429, "rate_limit_error", "too many texts are waiting: try again later"};
+    case Batcher::Outcome::timed_out:
+      throw Refusal{503, "server_error", "the vectors were not ready in time"};
+  }
+  Embeddings result{.values = {}, .dim = dim, .num_tokens = job->input_ids.size()};
+  result.values.resize(texts.size() * dim);
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    const std::span<float> row(result.values.data() + i * dim, dim);
+    std::copy_n(job->embeddings.data() + i * service.batcher.dim(), dim, row.data());
+    if (options.normalize) semblance::normalize(row);
+  }
+  return result;
+}
+
+// "truncate" and "prompt_name" as text-embeddings-inference has them.
+EmbedOptions embed_options(const Service& service, const json& object) {
+  EmbedOptions options;
+  options.truncate =
+      option<bool>(object, "truncate", "true or false").value_or(service.options.truncate);
+  const auto& model = service.encoder.model();
+  auto name = option<std::string>(object, "prompt_name", "a string");
+  if (!name) name = model.default_prompt_name;
+  if (name) {
+    const auto found = model.prompts.find(*name);
+    if (found == model.prompts.end()) invalid("prompt_name: unknown: \"" + *name + '"');
+    if (!found->second.empty() && !model.pool_prompt) {
+      invalid("prompt_name: this server does not take prompts that the pooling leaves out");
+    }
+    options.prompt = found->second;
+  }
+  return options;
+}
+
+void answer(httplib::Response& response, std::string body) {
+  response.set_content(std::move(body), "application/json");
+}
+
+void openai_embeddings(Service& service, const httplib::Request& request,
+                       httplib::Response& response) {
+  const json body = parse_body(request);
+  const auto model = option<std::string>(body, "model", "a string");
+  if (!model) invalid("model: expected a string", "model");
+  if (*model != service.options.model_name) {
+    throw Refusal{404, "invalid_request_error",
+                  "model: expected \"" + service.options.model_name + "\", found \"" + *model + '"',
+                  "model"};
+  }
+  const auto format = option<std::string>(body, "encoding_format", "a string").value_or("float");
+  if (format != "float" && format != "base64") {
+    invalid("encoding_format: expected float or base64, found \"" + format + '"',
+            "encoding_format");
+  }
+  const auto texts = texts_of(body, "input", service.options.max_texts);
+  EmbedOptions options = embed_options(service, json::object());
+  options.dim = option<std::size_t>(body, "dimensions", "a whole number");
+  const Embeddings embeddings = embed(service, texts, options);
+
+  std::string out = R"({"object":"list","data":[)";
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i != 0) out += ',';
+    out += R"({"object":"embedding","index":)";
+    append_number(out, i);
+    out += R"(,"embedding":)";
+    if (format == "base64") {
+      out += '"';
+      append_base64(out, std::as_bytes(embeddings[i]));  // little-endian float32
+      out += '"';
+    } else {
+      program::append_json_numbers(out, embeddings[i]);
+    }
+    out += '}';
+  }
+  out += R"(],"model":)";
+  append_json_string(out, *model);
+  const std::string tokens = std::to_string(embeddings.num_tokens);
+  out += R"(,"usage":{"prompt_tokens":)" + tokens + R"(,"total_tokens":)" + tokens + "}}";
+  answer(response, std::move(out));
+}
+
+void openai_models(Service& service, const httplib::Request&, httplib::Response& response) {
+  std::string out = R"({"object":"list","data":[{"id":)";
+  append_json_string(out, service.options.model_name);
+  answer(response, out + R"(,"object":"model","created":0,"owned_by":"semblance"}]})");
+}
+
+void tei_embed(Service& service, const httplib::Request& request, httplib::Response& response) {
+  const json body = parse_body(request);
+  const auto texts = texts_of(body, "inputs", service.options.max_texts);
+  EmbedOptions options = embed_options(service, body);
+  options.normalize = option<bool>(body, "normalize", "true or false").value_or(true);
+  options.dim = option<std::size_t>(body, "dimensions", "a whole number");
+  const Embeddings embeddings = embed(service, texts, options);
+  std::string out = "[";
+  for (std::size_t i = 0; i < texts.size(); ++i) {
+    if (i != 0) out += ',';
+    program::append_json_numbers(out, embeddings[i]);
+  }
+  answer(response, out + ']');
+}
+
+void tei_similarity(Service& service, const httplib::Request& request,
+                    httplib::Response& response) {
+  const json body = parse_body(request);
+  const auto inputs = body.find("inputs");
+  if (inputs == body.end() || !inputs->is_object()) {
+    invalid("inputs: expected an object with source_sentence and sentences", "inputs");
+  }
+  auto source = option<std::string>(*inputs, "source_sentence", "a string");
+  if (!source) invalid("source_sentence: expected a string", "source_sentence");
+  auto texts = texts_of(*inputs, "sentences", service.options.max_texts);
+  texts.insert(texts.begin(), std::move(*source));
+  const auto parameters = body.find("parameters");
+  const bool given = parameters != body.end() && parameters->is_object();
+  EmbedOptions options = embed_options(service, given ? *parameters : json::object());
+  options.normalize = false;
+  const Embeddings embeddings = embed(service, texts, options);
+  std::vector<float> scores;
+  for (std::size_t i = 1; i < texts.size(); ++i) {
+    scores.push_back(semblance::cosine_similarity(embeddings[0], embeddings[i]));
+  }
+  std::string out;
+  program::append_json_numbers(out, scores);
+  answer(response, std::move(out));
+}
+
+void tei_info(Service& service, const httplib::Request&, httplib::Response& response) {
+  std::string out = R"({"model_id":)";
+  append_json_string(out, service.options.model_name);
+  out += R"(,"model_type":{"embedding":{"pooling":)";
+  append_json_string(out, semblance::name_of(service.encoder.model().poolings.front()));
+  out += R"(}},"max_input_length":)" + std::to_string(service.encoder.max_length());
+  out += R"(,"max_client_batch_size":)" + std::to_string(service.options.max_texts);
+  out += R"(,"version":")" + std::string(semblance::kVersion) + "\"}";
+  answer(response, std::move(out));
+}
+
+void health(Service& service, const httplib::Request&, httplib::Response& response) {
+  response.status = service.stopping ? 503 : 200;
+  response.set_content(service.stopping ? "stopping\n" : "ok\n", "text/plain");
+}
+
+// The error object of the interface that the route belongs to.
+std::string error_body(const std::string& path, const Refusal& refusal) {
+  std::string out;
+  if (path.starts_with("/v1/")) {
+    out = R"({"error":{"message":)";
+    append_json_string(out, semblance::Error(refusal.message).what());
+    out += R"(,"type":")" + refusal.type + R"(","param":)";
+    refusal.param.empty() ? (void)(out += "null") : append_json_string(out, refusal.param);
+    return out + R"(,"code":)" + (refusal.status == 404 ? "\"model_not_found\"" : "null") + "}}";
+  }
+  out = R"({"error":)";
+  append_json_string(out, semblance::Error(refusal.message).what());
+  const char* type = refusal.status == 429   ? "Overloaded"
+                     : refusal.status >= 500 ? "Backend"
+                                             : "Validation";
+  return out + R"(,"error_type":")" + type + "\"}";
+}
+
+void refuse(const httplib::Request& request, httplib::Response& response, const Refusal& refusal) {
+  response.status = refusal.status;
+  if (refusal.status == 429) response.set_header("Retry-After", "1");
+  answer(response, error_body(request.path, refusal));
+}
+
+using Route = void (*)(Service&, const httplib::Request&, httplib::Response&);
+
+// Turns what a route throws into an answer, and counts it.
+httplib::Server::Handler counted(Service& service, std::string path, Route route) {
+  return [&service, path = std::move(path), route](const httplib::Request& request,
+                                                   httplib::Response& response) {
+    const auto start = Batcher::Clock::now();
+    response.status = 200;
+    try {
+      route(service, request, response);
+    } catch (const Refusal& refusal) {
+      refuse(request, response, refusal);
+    } catch (const std::exception& error) {
+      refuse(request, response, {500, "server_error", error.what()});
+    }
+    const std::chrono::duration<double> elapsed = Batcher::Clock::now() - start;
+    service.metrics.count_request(path, response.status, elapsed.count());
+  };
+}
+
+}  // namespace
+
+void add_routes(httplib::Server& http, Service& service) {
+  const auto post = [&](const char* path, Route route) {
+    http.Post(path, counted(service, path, route));
+  };
+  const auto get = [&](const char* path, Route route) {
+    http.Get(path, counted(service, path, route));
+  };
+  post("/v1/embeddings", openai_embeddings);
+  get("/v1/models", openai_models);
+  post("/embed", tei_embed);
+  post("/similarity", tei_similarity);
+  get("/info", tei_info);
+  get("/health", health);
+  get("/healthz", health);
+  get("/metrics", [](Service& s, const httplib::Request&, httplib::Response& response) {
+    response.set_content(s.metrics.text(s.batcher.counts()), "text/plain; version=0.0.4");
+  });
+  get("/", [](Service&, const httplib::Request&, httplib::Response& response) {
+    response.set_content(kPage, "text/html; charset=utf-8");
+  });
+  // What no route answered: unknown paths, and bodies beyond the limit.
+  http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+    if (!response.body.empty()) return;
+    const char* message = response.status == 413   ? "the body is too large"
+                          : response.status == 404 ? "no such path"
+                                                   : "bad request";
+    response.set_content(
+        error_body(request.path, {response.status, "invalid_request_error", message}),
+        "application/json");
+  });
+}
+
+}  // namespace server

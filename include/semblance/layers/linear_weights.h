@@ -1,0 +1,255 @@
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "semblance/core/aligned_buffer.h"
+#include "semblance/core/error.h"
+#include "semblance/core/executor.h"
+#include "semblance/core/parallel_for.h"
+#include "semblance/layers/parameter.h"
+#include "semblance/simd/kernels.h"
+#include "semblance/tensor/precision.h"
+#include "semblance/tensor/tensor_view.h"
+
+namespace semblance {
+
+// Where the input of a product in int8 waits as codes. Grows on demand and is reused.
+struct QuantizedRows {
+  AlignedBuffer<std::byte> codes;     // [rows, int8_row_bytes(features)]
+  AlignedBuffer<float> scales;        // [rows]
+  AlignedBuffer<std::int32_t> zeros;  // [rows]
+
+  void reserve(std::size_t rows, std::size_t features) {
+    codes.reserve_discarding(rows * simd::kernels().int8_row_bytes(features));
+    scales.reserve_discarding(rows);
+    zeros.reserve_discarding(rows);
+  }
+};
+
+// One product of a Linear: output = activation(input W^T + bias) + residual.
+struct LinearProduct {
+  MatrixView<const float> input;
+  MatrixView<float> output;
+  MatrixView<const float> residual;  // no data: none
+  const float* bias = nullptr;
+  simd::Activation activation = simd::Activation::identity;
+};
+
+// The rows [begin, begin + num_rows) of weights that stand one above the other, in pieces that lie
+// in one part each: piece(part, first_row, count, place) with place counted from begin.
+template <class Piece>
+void for_each_piece(std::span<const LinearParameters> parts, std::size_t begin,
+                    std::size_t num_rows, Piece&& piece) {
+  std::size_t part_begin = 0;
+  for (const auto& part : parts) {
+    const std::size_t part_end = part_begin + part.weight.rows();
+    const std::size_t first = std::max(begin, part_begin);
+    const std::size_t last = std::min(begin + num_rows, part_end);
+    if (first < last) piece(part.weight, first - part_begin, last - first, first - begin);
+    part_begin = part_end;
+  }
+}
+
+// Weights multiplied in float32, packed once for the kernels: kept in float32, or in one of the
+// 16-bit types.
+class FloatWeights {
+ public:
+  FloatWeights(std::span<const LinearParameters> parts, std::size_t out_features,
+               Precision precision, Executor& executor)
+      : kernels_(&simd::kernels()),
+        in_features_(parts.front().weight.columns()),
+        out_features_(out_features) {
+    if (precision == Precision::f16) {
+      linear_ = kernels_->linear_float16;
+      pack(parts, executor, kernels_->pack_float16);
+    } else if (precision == Precision::bf16) {
+      linear_ = kernels_->linear_bfloat16;
+      pack(parts, executor, kernels_->pack_bfloat16);
+    } else {
+      linear_ = kernels_->linear;
+      pack(parts, executor, kernels_->pack_weight);
+    }
+  }
+
+  std::size_t byte_count() const noexcept { return packed_.size(); }
+
+  void multiply(const LinearProduct& product, QuantizedRows*, Executor& executor) const {
+    const auto columns = [&](std::size_t, std::size_t first, std::size_t last) {
+      linear_({.input = product.input.data,
+               .input_stride = product.input.stride,
+               .rows = product.input.rows,
+               .packed_weight = packed_.data(),
+               .in_features = in_features_,
+               .out_features = out_features_,
+               .first_column = first,
+               .last_column = last,
+               .bias = product.bias,
+               .activation = product.activation,
+               .residual = product.residual.data,
+               .residual_stride = product.residual.stride,
+               .output = product.output.data,
+               .output_stride = product.output.stride});
+    };
+    parallel_slices(executor, out_features_, kernels_->panel_width, columns);
+  }
+
+ private:
+  // A panel whose rows lie together in one float32 part is packed from where it is; any other is
+  // gathered first.
+  template <class Element>
+  void pack(std::span<const LinearParameters> parts, Executor& executor,
+            void (*pack_panels)(const float*, std::size_t, std::size_t, std::size_t, std::size_t,
+                                Element*) noexcept) {
+    const std::size_t width = kernels_->panel_width;
+    const std::size_t num_panels = (out_features_ + width - 1) / width;
+    packed_ = AlignedBuffer<std::byte>(num_panels * width * in_features_ * sizeof(Element));
+    auto* packed = reinterpret_cast<Element*>(packed_.data());
+    const auto panels = [&](std::size_t, std::size_t first, std::size_t last) {
+      AlignedBuffer<float> gathered;
+      for (std::size_t panel = first; panel < last; ++panel) {
+        const std::size_t begin = panel * width;
+        const std::size_t num_rows = std::min(width, out_features_ - begin);
+        const float* rows = nullptr;
+        for_each_piece(
+            parts, begin, num_rows,
+            [&](const WeightMatrix& weight, std::size_t row, std::size_t count, std::size_t place) {
+              if (count == num_rows && weight.elements.dtype == DType::f32) {
+                rows = weight.elements.as<float>().data() + row * in_features_;
+                return;
+              }
+              gathered.reserve_discarding(width * in_features_);
+              copy_elements(weight, row * in_features_, count * in_features_,
+                            gathered.data() + place * in_features_);
+            });
+        pack_panels(rows == nullptr ? gathered.data() : rows, num_rows, in_features_, 0, 1,
+                    packed + begin * in_features_);
+      }
+    };
+    parallel_slices(executor, num_panels, 1, panels);
+  }
+
+  const simd::Kernels* kernels_;
+  void (*linear_)(const simd::LinearCall& call) noexcept = nullptr;
+  std::size_t in_features_;
+  std::size_t out_features_;
+  AlignedBuffer<std::byte> packed_;
+};
+
+// Weights as 8-bit codes with a scale a row: those of the file where it has them, else quantized
+// here by the rule of simd::Kernels::quantize_row. Inputs are quantized a row at a time.
+class Int8Weights {
+ public:
+  Int8Weights(std::span<const LinearParameters> parts, std::size_t out_features, Executor& executor)
+      : kernels_(&simd::kernels()),
+        in_features_(parts.front().weight.columns()),
+        out_features_(out_features) {
+    if (in_features_ > simd::kMaxInt8Features) {
+      throw ShapeError("int8: expected weights of at most " +
+                       std::to_string(simd::kMaxInt8Features) + " columns, found " +
+                       std::to_string(in_features_));
+    }
+    const std::size_t width = kernels_->panel_width;
+    assert(width <= kMaxPanelWidth);
+    const std::size_t num_panels = (out_features_ + width - 1) / width;
+    const std::size_t panel_bytes = kernels_->int8_panel_bytes(in_features_);
+    packed_ = AlignedBuffer<std::byte>(num_panels * panel_bytes);
+    const auto panels = [&](std::size_t, std::size_t first, std::size_t last) {
+      Panel panel;
+      for (std::size_t p = first; p < last; ++p) {
+        const std::size_t begin = p * width;
+        const std::size_t num_rows = std::min(width, out_features_ - begin);
+        for_each_piece(parts, begin, num_rows,
+                       [&](const WeightMatrix& weight, std::size_t row, std::size_t count,
+                           std::size_t place) { gather(weight, row, count, place, panel); });
+        kernels_->pack_int8(panel.columns.data(), panel.scales.data(), num_rows, in_features_,
+                            packed_.data() + p * panel_bytes);
+      }
+    };
+    parallel_slices(executor, num_panels, 1, panels);
+  }
+
+  std::size_t byte_count() const noexcept { return packed_.size(); }
+
+  // Without scratch, the codes of the input are allocated here.
+  void multiply(const LinearProduct& product, QuantizedRows* scratch, Executor& executor) const {
+    QuantizedRows own;
+    QuantizedRows& input = scratch == nullptr ? own : *scratch;
+    const std::size_t rows = product.input.rows;
+    const std::size_t row_bytes = kernels_->int8_row_bytes(in_features_);
+    input.reserve(rows, in_features_);
+    parallel_slices(executor, rows, 1, [&](std::size_t, std::size_t first, std::size_t last) {
+      kernels_->quantize_rows(product.input.data + first * product.input.stride,
+                              product.input.stride, last - first, in_features_,
+                              input.codes.data() + first * row_bytes, input.scales.data() + first,
+                              input.zeros.data() + first);
+    });
+    const auto columns = [&](std::size_t, std::size_t first, std::size_t last) {
+      kernels_->linear_int8({.input = input.codes.data(),
+                             .input_scales = input.scales.data(),
+                             .input_zeros = input.zeros.data(),
+                             .rows = rows,
+                             .packed_weight = packed_.data(),
+                             .in_features = in_features_,
+                             .out_features = out_features_,
+                             .first_column = first,
+                             .last_column = last,
+                             .bias = product.bias,
+                             .activation = product.activation,
+                             .residual = product.residual.data,
+                             .residual_stride = product.residual.stride,
+                             .output = product.output.data,
+                             .output_stride = product.output.stride});
+    };
+    parallel_slices(executor, out_features_, kernels_->panel_width, columns);
+  }
+
+ private:
+  static constexpr std::size_t kMaxPanelWidth = 64;
+
+  // The columns of a panel before they are packed.
+  struct Panel {
+    std::array<const std::int8_t*, kMaxPanelWidth> columns;
+    std::array<float, kMaxPanelWidth> scales;
+    std::vector<std::int8_t> codes;
+    AlignedBuffer<float> row;
+  };
+
+  void gather(const WeightMatrix& weight, std::size_t first_row, std::size_t count,
+              std::size_t place, Panel& panel) const {
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::size_t row = first_row + i;
+      const std::size_t column = place + i;
+      if (weight.elements.dtype == DType::i8) {
+        panel.columns[column] = weight.elements.as<std::int8_t>().data() + row * in_features_;
+        panel.scales[column] = weight.scales->as<float>()[row];
+        continue;
+      }
+      const float* values = nullptr;
+      if (weight.elements.dtype == DType::f32) {
+        values = weight.elements.as<float>().data() + row * in_features_;
+      } else {
+        panel.row.reserve_discarding(in_features_);
+        copy_elements(weight, row * in_features_, in_features_, panel.row.data());
+        values = panel.row.data();
+      }
+      panel.codes.resize(kMaxPanelWidth * in_features_);
+      std::int8_t* codes = panel.codes.data() + column * in_features_;
+      panel.scales[column] = kernels_->quantize_row(values, in_features_, codes);
+      panel.columns[column] = codes;
+    }
+  }
+
+  const simd::Kernels* kernels_;
+  std::size_t in_features_;
+  std::size_t out_features_;
+  AlignedBuffer<std::byte> packed_;
+};
+
+}  // namespace semblance

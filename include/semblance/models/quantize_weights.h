@@ -1,0 +1,221 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
+#include <list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "semblance/core/aligned_buffer.h"
+#include "semblance/core/error.h"
+#include "semblance/core/executor.h"
+#include "semblance/core/parallel_for.h"
+#include "semblance/io/quantized_weights.h"
+#include "semblance/io/safetensors_writer.h"
+#include "semblance/io/weight_files.h"
+#include "semblance/layers/parameter.h"
+#include "semblance/simd/half_float.h"
+#include "semblance/simd/kernels.h"
+
+namespace semblance {
+
+struct QuantizeOptions {
+  // 8, or 4 for the layers and the table of words; the tables of positions and of types, which are
+  // small and added to every token, have 8 bits either way.
+  int bits = 8;
+  // A matrix whose relative error would be larger stays as it is.
+  double keep_above = std::numeric_limits<double>::infinity();
+};
+
+// What became of one matrix.
+struct QuantizedMatrix {
+  std::string key;
+  Shape shape;
+  int bits = 0;  // 0: kept as it was
+  // Length of the difference over length of the matrix, both as one vector.
+  double relative_error = 0.0;
+};
+
+// Writes the tensors of `files` to a safetensors file at `path` in the form of
+// io/quantized_weights.h: every matrix "...weight" in floating point is quantized, all else is
+// copied. 8-bit codes and scales are those that loading in int8 makes of the same matrix. A 4-bit
+// scale is the one of several near max / 7 and v / -8 that has the least squared error in its
+// block. Throws FileError, FormatError (a weight that is not finite, or quantized already).
+std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files, const std::string& path,
+                                              const QuantizeOptions& options, Executor& executor);
+
+namespace detail {
+
+struct FourBitScale {
+  std::uint16_t bits = 0;  // binary16
+  float value = 0.0f;
+};
+
+inline FourBitScale four_bit_scale(float value) {
+  FourBitScale scale;
+  scale.bits = simd::narrow_float16(value);
+  scale.value = simd::widen_float16(scale.bits);
+  return scale;
+}
+
+inline int four_bit_code(float value, float scale) noexcept {
+  const float code = std::nearbyint(value / scale) + static_cast<float>(kFourBitZero);
+  return static_cast<int>(std::clamp(code, 0.0f, 15.0f));
+}
+
+// The scale of a block, and its codes.
+inline FourBitScale quantize_block(const float* values, std::size_t count, std::uint8_t* codes) {
+  float extreme = 0.0f;  // of largest magnitude, with its sign
+  for (std::size_t i = 0; i < count; ++i) {
+    if (std::fabs(values[i]) > std::fabs(extreme)) extreme = values[i];
+  }
+  FourBitScale best;
+  double least = std::numeric_limits<double>::infinity();
+  for (int step = 0; step < 8; ++step) {
+    const float shrink = 1.0f - 0.05f * static_cast<float>(step);
+    for (const float levels : {-8.0f, 7.0f}) {
+      const FourBitScale scale = four_bit_scale(shrink * extreme / levels);
+      if (scale.value == 0.0f) continue;
+      double error = 0.0;
+      for (std::size_t i = 0; i < count; ++i) {
+        const int code = four_bit_code(values[i], scale.value) - kFourBitZero;
+        const float difference = values[i] - static_cast<float>(code) * scale.value;
+        error += static_cast<double>(difference * difference);
+      }
+      if (error < least) {
+        least = error;
+        best = scale;
+      }
+    }
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    codes[i] = static_cast<std::uint8_t>(best.value == 0.0f ? kFourBitZero
+                                                            : four_bit_code(values[i], best.value));
+  }
+  return best;
+}
+
+// The codes and scales of one matrix while the file is being made.
+struct QuantizedTensors {
+  WeightMatrix matrix;
+  AlignedBuffer<std::byte> codes;
+  AlignedBuffer<std::byte> scales;
+  double relative_error = 0.0;
+};
+
+inline QuantizedTensors quantize_matrix(const TensorView& weight, int bits, Executor& executor) {
+  const std::size_t rows = weight.shape[0];
+  const std::size_t columns = weight.shape[1];
+  const std::size_t blocks = (columns + kFourBitBlock - 1) / kFourBitBlock;
+  QuantizedTensors result;
+  result.codes = AlignedBuffer<std::byte>(bits == 8 ? rows * columns : rows * (columns / 2));
+  result.scales = AlignedBuffer<std::byte>(bits == 8 ? rows * 4 : rows * blocks * 2);
+  result.matrix =
+      bits == 8 ? WeightMatrix({result.codes.data(), DType::i8, {rows, columns}},
+                               TensorView{result.scales.data(), DType::f32, {rows}}, weight.shape)
+                : WeightMatrix({result.codes.data(), DType::u8, {rows, columns / 2}},
+                               TensorView{result.scales.data(), DType::f16, {rows, blocks}},
+                               weight.shape);
+  std::vector<double> errors(rows), squares(rows);
+  const auto quantize = [&](std::size_t, std::size_t first, std::size_t last) {
+    AlignedBuffer<float> values(columns), restored(columns);
+    std::vector<std::uint8_t> nibbles(columns);
+    for (std::size_t r = first; r < last; ++r) {
+      copy_elements(weight, r * columns, columns, values.data());
+      if (bits == 8) {
+        auto* codes = reinterpret_cast<std::int8_t*>(result.codes.data()) + r * columns;
+        reinterpret_cast<float*>(result.scales.data())[r] =
+            simd::kernels().quantize_row(values.data(), columns, codes);
+      } else {
+        auto* scales = reinterpret_cast<std::uint16_t*>(result.scales.data()) + r * blocks;
+        for (std::size_t b = 0; b < blocks; ++b) {
+          const std::size_t begin = b * kFourBitBlock;
+          const std::size_t count = std::min(kFourBitBlock, columns - begin);
+          scales[b] = quantize_block(values.data() + begin, count, nibbles.data() + begin).bits;
+        }
+        std::byte* bytes = result.codes.data() + r * (columns / 2);
+        for (std::size_t i = 0; i < columns / 2; ++i) {
+          bytes[i] = static_cast<std::byte>(nibbles[2 * i] | nibbles[2 * i + 1] << 4);
+        }
+      }
+      dequantize_row(result.matrix, r, 0, columns, restored.data());
+      for (std::size_t i = 0; i < columns; ++i) {
+        const double value = static_cast<double>(values[i]);
+        const double difference = value - static_cast<double>(restored[i]);
+        errors[r] += difference * difference;
+        squares[r] += value * value;
+      }
+    }
+  };
+  parallel_slices(executor, rows, 1, quantize);
+  double error = 0.0, square = 0.0;
+  for (std::size_t r = 0; r < rows; ++r) {
+    error += errors[r];
+    square += squares[r];
+  }
+  result.relative_error = square == 0.0 ? 0.0 : std::sqrt(error / square);
+  return result;
+}
+
+// 0: not a matrix to quantize.
+inline int bits_of_matrix(std::string_view key, const TensorView& tensor, int bits) {
+  const auto has = [&](std::string_view part) { return key.find(part) != key.npos; };
+  if (!is_floating_point(tensor.dtype) || tensor.shape.rank() != 2) return 0;
+  if (tensor.element_count() == 0) return 0;
+  // RoFormer's saved positions are compared with the formula, not computed with.
+  if (!key.ends_with(".weight") || has("embed_positions")) return 0;
+  const bool small_table = has("position_embeddings") || has("_type_embeddings");
+  return small_table || tensor.shape[1] % 2 != 0 ? 8 : bits;
+}
+
+}  // namespace detail
+
+inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
+                                                     const std::string& path,
+                                                     const QuantizeOptions& options,
+                                                     Executor& executor) {
+  std::vector<QuantizedMatrix> report;
+  std::vector<NamedTensor> tensors;
+  std::list<detail::QuantizedTensors> quantized;
+  for (const std::string_view name : files.names()) {
+    const std::string key(name);
+    if (is_quantized(files, key)) {
+      throw FormatError(files.file_of(key), "__metadata__." + std::string(kQuantizationKey),
+                        "a model that is not quantized yet", "one that is");
+    }
+    const TensorView tensor = *files.find(key);
+    const int bits = detail::bits_of_matrix(key, tensor, options.bits);
+    if (bits == 0) {
+      tensors.push_back({key, tensor});
+      continue;
+    }
+    detail::QuantizedTensors matrix = detail::quantize_matrix(tensor, bits, executor);
+    if (!std::isfinite(matrix.relative_error)) {
+      throw FormatError(files.file_of(key), key, "finite weights", "nan or infinity");
+    }
+    const bool keep = matrix.relative_error > options.keep_above;
+    report.push_back({key, tensor.shape, keep ? 0 : bits, matrix.relative_error});
+    if (keep) {
+      tensors.push_back({key, tensor});
+      continue;
+    }
+    files.release(tensor);
+    quantized.push_back(std::move(matrix));
+    const WeightMatrix& view = quantized.back().matrix;
+    tensors.push_back({key, view.elements});
+    tensors.push_back({key + std::string(kScaleSuffix), *view.scales});
+  }
+  write_safetensors(path, std::move(tensors),
+                    {{"format", "pt"},
+                     {std::string(kQuantizationKey), std::string(kQuantizationVersion)},
+                     {std::string(kPrecisionKey), std::string(name_of(Precision::int8))}});
+  return report;
+}
+
+}  // namespace semblance

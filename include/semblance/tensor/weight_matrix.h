@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "semblance/tensor/shape.h"
+#include "semblance/tensor/tensor_view.h"
+
+namespace semblance {
+
+// A matrix of weights as a file holds it: floating-point elements, or codes with scales, which
+// io/quantized_weights.h defines.
+struct WeightMatrix {
+  // [rows, columns] of a floating-point type or I8; U8 [rows, columns / 2] for 4-bit codes.
+  TensorView elements;
+  // F32 [rows] beside I8; F16 [rows, blocks] beside U8; none beside floating point.
+  std::optional<TensorView> scales;
+  Shape shape;  // [rows, columns]
+
+  WeightMatrix() = default;
+  // Implicit: a floating-point tensor is a matrix of itself.
+  WeightMatrix(TensorView values)  // NOLINT(google-explicit-constructor)
+      : elements(std::move(values)), shape(elements.shape) {}
+  WeightMatrix(TensorView codes, TensorView code_scales, Shape logical_shape)
+      : elements(std::move(codes)),
+        scales(std::move(code_scales)),
+        shape(std::move(logical_shape)) {}
+
+  std::size_t rows() const noexcept { return shape[0]; }
+  std::size_t columns() const noexcept { return shape[1]; }
+  bool is_quantized() const noexcept { return scales.has_value(); }
+};
+
+// 4-bit codes: columns that share a scale, and the code that means 0.
+inline constexpr std::size_t kFourBitBlock = 32;
+inline constexpr int kFourBitZero = 8;
+
+}  // namespace semblance

@@ -1,0 +1,118 @@
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "cli/run_program.h"
+#include "semblance/io/quantized_weights.h"
+#include "semblance/semblance.h"
+
+namespace semblance::testing {
+namespace {
+
+const std::string kModel = kModels + "bert-mlm";
+const std::vector<std::string> kTexts = {"how are you", "a b c d e f g", "", "fine thank you",
+                                         "how how how how are are you you you you you you fine"};
+
+float similarity_of(const SentenceEncoder& a, const SentenceEncoder& b) {
+  float least = 1.0f;
+  const auto first = a.encode(kTexts, {.pooling = Pooling::mean});
+  const auto second = b.encode(kTexts, {.pooling = Pooling::mean});
+  for (std::size_t i = 0; i < kTexts.size(); ++i) {
+    least = std::min(least, similarity(first[i], second[i]));
+  }
+  return least;
+}
+
+class QuantizeProgram : public ::testing::TestWithParam<int> {
+ protected:
+  TemporaryFolder folder;
+  std::string output = folder / "quantized";
+
+  ProgramResult quantize(std::vector<std::string> more = {}) const {
+    more.insert(more.begin(), {"quantize", "--model", kModel, "--output", output, "--bits",
+                               std::to_string(GetParam())});
+    return run_program(more);
+  }
+};
+INSTANTIATE_TEST_SUITE_P(Bits, QuantizeProgram, ::testing::Values(8, 4));
+
+TEST_P(QuantizeProgram, WritesAFolderThatLoadsAndMeansNearlyTheSame) {
+  const auto result = quantize({"--report"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto lines = lines_of(result.out);
+  EXPECT_GT(lines.size(), 10u);
+  const auto original = SentenceEncoder::load(kModel);
+  const float bound = GetParam() == 8 ? 0.998f : 0.8f;  // random weights pass errors on
+  for (const auto precision : {std::optional<Precision>(), std::optional(Precision::f32),
+                               std::optional(Precision::bf16)}) {
+    const auto quantized = SentenceEncoder::load(output, {.precision = precision});
+    EXPECT_GT(similarity_of(original, quantized), bound);
+    EXPECT_LT(similarity_of(original, quantized), 1.0f);
+  }
+  // Loaded without a word, it is computed in int8.
+  EXPECT_EQ(SentenceEncoder::load(output).encode(kTexts).values,
+            SentenceEncoder::load(output, {.precision = Precision::int8}).encode(kTexts).values);
+  const auto weights = WeightFiles::open(output);
+  const auto* codes = weights.describe("bert.encoder.layer.0.attention.self.query.weight");
+  ASSERT_NE(codes, nullptr);
+  EXPECT_EQ(codes->dtype, GetParam() == 8 ? DType::i8 : DType::u8);
+  EXPECT_TRUE(is_quantized(weights, codes->name));
+  EXPECT_LT(weights.total_bytes() * (GetParam() == 8 ? 2 : 3),
+            WeightFiles::open(kModel).total_bytes());
+}
+
+TEST_P(QuantizeProgram, RefusesToQuantizeTwiceOrOverSomething) {
+  ASSERT_EQ(quantize().status, 0);
+  const auto again = quantize();
+  EXPECT_EQ(again.status, 1);
+  EXPECT_TRUE(is_one_error_line(again.err)) << again.err;
+  const auto twice = run_program({"quantize", "--model", output, "--output", folder / "twice"});
+  EXPECT_EQ(twice.status, 1);
+  EXPECT_TRUE(is_one_error_line(twice.err)) << twice.err;
+  EXPECT_NE(twice.err.find("not quantized yet"), std::string::npos) << twice.err;
+}
+
+TEST_P(QuantizeProgram, KeepsWhatWouldLoseTooMuch) {
+  const auto result = quantize({"--report", "--keep-above", "1e-9"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  for (const auto& line : lines_of(result.out)) EXPECT_TRUE(line.starts_with("kept ")) << line;
+  // All that is kept is computed in float32: the same bits as the original.
+  EXPECT_EQ(SentenceEncoder::load(output).encode(kTexts).values,
+            SentenceEncoder::load(kModel).encode(kTexts).values);
+}
+
+TEST_P(QuantizeProgram, TellsSpearmanBeforeAndAfter) {
+  std::string pairs;
+  for (int i = 0; i < 12; ++i) {
+    pairs += kTexts[static_cast<std::size_t>(i) % 4] +
+             std::string(static_cast<std::size_t>(i), 'a') + '\t' +
+             kTexts[static_cast<std::size_t>(i * 7) % 5] + '\t' + std::to_string(i % 3) + '\n';
+  }
+  const auto result = quantize({"--scores", folder.write("pairs.tsv", pairs)});
+  ASSERT_EQ(result.status, 0) << result.err;
+  EXPECT_EQ(lines_of(result.out).size(), 1u);
+  EXPECT_TRUE(result.out.starts_with("Spearman ")) << result.out;
+}
+
+TEST(PrecisionOption, EveryChoiceIsTakenAndOnlyThose) {
+  std::vector<std::string> results;
+  for (const char* precision : {"f32", "f16", "bf16", "int8"}) {
+    const auto result = run_program({"similarity", "--model", kModel, "--pooling", "mean",
+                                     "--precision", precision, "how are you", "fine fine"});
+    EXPECT_EQ(result.status, 0) << result.err;
+    results.push_back(result.out);
+  }
+  EXPECT_NEAR(std::stod(results[0]), std::stod(results[1]), 1e-3);
+  EXPECT_NEAR(std::stod(results[0]), std::stod(results[2]), 1e-2);
+  EXPECT_NEAR(std::stod(results[0]), std::stod(results[3]), 3e-2);
+  EXPECT_EQ(run_program({"similarity", "--model", kModel, "--precision", "int4", "a", "b"}).status,
+            2);
+}
+
+}  // namespace
+}  // namespace semblance::testing

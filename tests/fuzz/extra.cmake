@@ -1,0 +1,26 @@
+# Each *_fuzz.cpp is a target. semblance_fuzz_tests holds all of them and replays corpus/; with
+# SEMBLANCE_BUILD_FUZZERS, each is a libFuzzer program of its own too (clang only):
+#   cmake -B build/fuzzers -DCMAKE_CXX_COMPILER=clang++ -DSEMBLANCE_BUILD_TESTS=ON
+#     -DSEMBLANCE_BUILD_FUZZERS=ON -DSEMBLANCE_SANITIZE=address,undefined
+#   bash tests/fuzz/run_fuzzers.sh build/fuzzers 600
+file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_fuzz.cpp)
+target_sources(semblance_fuzz_tests PRIVATE ${fuzz_sources})
+
+option(SEMBLANCE_BUILD_FUZZERS "Build the libFuzzer programs" OFF)
+if(SEMBLANCE_BUILD_FUZZERS)
+  foreach(source IN LISTS fuzz_sources)
+    get_filename_component(name ${source} NAME_WE)
+    string(REGEX REPLACE "_fuzz$" "" name ${name})
+    add_executable(semblance_fuzz_${name} ${source} ${CMAKE_CURRENT_LIST_DIR}/fuzzer_main.cpp)
+    # Not the compiled form: libFuzzer has to see into every line.
+    target_link_libraries(semblance_fuzz_${name} PRIVATE
+      semblance::semblance semblance_own_flags GTest::gtest)
+    target_include_directories(semblance_fuzz_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
+    target_compile_definitions(semblance_fuzz_${name} PRIVATE
+      SEMBLANCE_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}")
+    target_compile_options(semblance_fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    target_link_options(semblance_fuzz_${name} PRIVATE -fsanitize=fuzzer)
+    list(APPEND fuzzers semblance_fuzz_${name})
+  endforeach()
+  add_custom_target(semblance_fuzzers DEPENDS ${fuzzers})
+endif()

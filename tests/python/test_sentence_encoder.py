@@ -1,0 +1,196 @@
+import multiprocessing
+import pickle
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import semblance
+from semblance import SentenceEncoder, _semblance
+
+FOLDERS = ["st-max-prompts", "st-all-modes-prompts", "st-dense-chain-old", "st-mean-dense-normalize"]
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_vectors_equal_the_reference(golden, name):
+    model = golden(name)
+    encoder = SentenceEncoder(model.folder)
+    model.check("sentence_embedding", encoder.encode(model.sentences))
+    for key in model.expected:
+        prompt_name = key.partition(".")[2]
+        if prompt_name == "none":
+            model.check(key, encoder.encode(model.sentences, prompt=""))
+        elif prompt_name:
+            model.check(key, encoder.encode(model.sentences, prompt_name=prompt_name))
+            model.check(key, encoder.encode(model.sentences, prompt=encoder.prompts[prompt_name]))
+
+
+def test_gives_numpy_float32_as_sentence_transformers_does(golden):
+    model = golden("st-mean-dense-normalize")
+    encoder = SentenceEncoder(str(model.folder))
+    one = encoder.encode(model.sentences[0])
+    many = encoder.encode(np.array(model.sentences))
+    assert one.dtype == many.dtype == np.float32
+    assert one.shape == (encoder.get_sentence_embedding_dimension(),)
+    assert many.shape == (len(model.sentences), encoder.get_embedding_dimension())
+    assert encoder.encode([]).shape == (0,)
+    assert np.array_equal(one, many[0])
+    many[0] = 0  # the array is the caller's own
+    assert np.array_equal(one, encoder.encode(model.sentences)[0])
+    assert "torch" not in sys.modules
+
+
+def test_bits_do_not_depend_on_neighbours_batch_or_threads(golden):
+    model = golden("bert-mlm")
+    encoder = SentenceEncoder(model.folder)
+    vectors = encoder.encode(model.sentences, batch_size=4, num_threads=1)
+    assert np.array_equal(vectors, encoder.encode(model.sentences, batch_size=64, num_threads=2))
+    assert np.array_equal(vectors[::-1], encoder.encode(model.sentences[::-1]))
+    assert np.array_equal(vectors, np.stack([encoder.encode(text) for text in model.sentences]))
+
+
+def test_a_cut_comes_after_the_folders_normalization_and_before_the_one_asked_for(golden):
+    model = golden("st-mean-dense-normalize")
+    encoder = SentenceEncoder(model.folder)
+    whole = encoder.encode(model.sentences)
+    assert np.array_equal(encoder.encode(model.sentences, truncate_dim=5), whole[:, :5])
+    unit = encoder.encode(model.sentences, truncate_dim=5, normalize_embeddings=True)
+    np.testing.assert_allclose(unit, whole[:, :5] / np.linalg.norm(whole[:, :5], axis=1, keepdims=True), atol=1e-6)
+    shorter = SentenceEncoder(model.folder, truncate_dim=5)
+    assert np.array_equal(shorter.encode(model.sentences), whole[:, :5])
+    assert shorter.get_sentence_embedding_dimension() == 5
+
+
+def test_similarity(golden):
+    model = golden("st-mean-dense-normalize")
+    for metric, reference in [
+        ("cosine", lambda a, b: a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)),
+        ("dot", lambda a, b: a @ b.T),
+        ("euclidean", lambda a, b: -np.linalg.norm(a[:, None] - b[None], axis=2)),
+    ]:
+        encoder = SentenceEncoder(model.folder, similarity_fn_name=metric)
+        a, b = encoder.encode(model.sentences[:3]), encoder.encode(model.sentences[2:6])
+        table = encoder.similarity(a, b)
+        assert table.shape == (3, 4) and table.dtype == np.float32
+        np.testing.assert_allclose(table, reference(a.astype(np.float64), b.astype(np.float64)), atol=1e-5)
+        assert np.array_equal(encoder.similarity_pairwise(a, b[:3]), np.diagonal(table))
+        assert encoder.similarity(a[0], list(b)).shape == (1, 4)
+    with pytest.raises(ValueError, match="expected one of cosine"):
+        SentenceEncoder(model.folder, similarity_fn_name="manhattan").similarity(a, b)
+
+
+def test_frees_the_interpreter_lock(golden):
+    model = golden("bert-wide")
+    encoder = SentenceEncoder(model.folder)
+    texts = model.sentences * 10
+    started = threading.Event()
+
+    def encode():
+        started.set()
+        encoder.encode(texts, num_threads=1)
+
+    while True:  # until the work takes long enough for others to be seen running
+        started.clear()
+        start = time.perf_counter()
+        thread = threading.Thread(target=encode)
+        thread.start()
+        started.wait()
+        turns = 0
+        while thread.is_alive():
+            time.sleep(0.001)
+            turns += 1
+        if time.perf_counter() - start > 0.3:
+            break
+        texts += texts
+    assert turns >= 20
+
+
+def test_many_python_threads_at_once(golden):
+    model = golden("bert-mlm")
+    encoder = SentenceEncoder(model.folder)
+    expected = encoder.encode(model.sentences)
+    results = [None] * 6
+    threads = [
+        threading.Thread(target=lambda i=i: results.__setitem__(i, encoder.encode(model.sentences)))
+        for i in range(len(results))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(np.array_equal(expected, result) for result in results)
+
+
+def _put_vectors(encoder, texts, queue):
+    queue.put(encoder.encode(texts, num_threads=2))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_works_in_child_processes(golden, method):
+    model = golden("bert-mlm")
+    encoder = SentenceEncoder(model.folder)
+    texts = model.sentences * 20
+    expected = encoder.encode(texts, num_threads=2)  # starts threads, which a fork leaves behind
+    context = multiprocessing.get_context(method)
+    queue = context.Queue()
+    child = context.Process(target=_put_vectors, args=(encoder, texts, queue))
+    child.start()
+    assert np.array_equal(queue.get(timeout=60), expected)
+    child.join()
+
+
+def test_can_be_pickled(golden):
+    model = golden("st-max-prompts")
+    encoder = SentenceEncoder(model.folder, default_prompt_name="passage", num_threads=1)
+    copy = pickle.loads(pickle.dumps(encoder))
+    assert np.array_equal(encoder.encode(model.sentences), copy.encode(model.sentences))
+
+
+def test_errors_are_one_line_and_typed(golden, tmp_path):
+    with pytest.raises(semblance.FileError) as error:
+        SentenceEncoder(tmp_path / "absent")
+    assert "absent" in str(error.value) and "\n" not in str(error.value)
+    (tmp_path / "config.json").write_text('{"model_type": "gpt2"}')
+    with pytest.raises(semblance.ConfigError, match="model_type"):
+        SentenceEncoder(tmp_path)
+    assert issubclass(semblance.ShapeError, semblance.Error) and issubclass(semblance.Error, RuntimeError)
+
+    encoder = SentenceEncoder(golden("bert-mlm").folder)
+    with pytest.raises(TypeError, match="str"):
+        encoder.encode(["fine", 3])
+    with pytest.raises(UnicodeEncodeError):
+        encoder.encode("\ud800")
+    for wrong in [
+        {"prompt_name": "absent"}, {"pooling": "absent"}, {"batch_size": 0}, {"max_length": 1},
+        {"output_value": "token_embeddings"}, {"precision": "int8"}, {"device": "cuda"},
+    ]:
+        with pytest.raises(ValueError):
+            encoder.encode("fine", **wrong)
+
+
+def test_an_exception_of_the_progress_ends_the_work(golden):
+    model = golden("bert-mlm")
+    encoder = _semblance.Encoder(str(model.folder), True, False, "", 0)
+
+    def progress(done, total):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        encoder.encode(tuple(model.sentences) * 50, 8, None, None, 0, 0, "", 2, progress)
+
+
+def test_shows_progress_only_where_asked(golden, capfd):
+    model = golden("bert-mlm")
+    encoder = SentenceEncoder(model.folder)
+    encoder.encode(model.sentences)
+    assert capfd.readouterr() == ("", "")
+    encoder.encode(model.sentences, show_progress_bar=True)
+    assert f"{len(model.sentences)}/{len(model.sentences)}" in capfd.readouterr().err
+
+
+def test_counts_tokens(golden):
+    encoder = SentenceEncoder(golden("bert-mlm").folder)
+    assert encoder.count_tokens(["", "how are you"]) == [2, 5]
+    assert encoder.max_seq_length > 5

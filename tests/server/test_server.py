@@ -1,0 +1,213 @@
+import base64
+import http.client
+import json
+import os
+import re
+import shutil
+import socket
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+
+import numpy as np
+import openai
+import pytest
+
+
+def client_of(server):
+    return openai.OpenAI(base_url=server.url + "/v1", api_key="none", max_retries=0)
+
+
+def post(server, path, body):
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(server.url + path, data, {"Content-Type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def get(server, path):
+    with urllib.request.urlopen(server.url + path, timeout=60) as answer:
+        return answer.read().decode()
+
+
+def metric(server, name):
+    return float(re.search(rf"^semblance_{re.escape(name)} (\S+)$", get(server, "/metrics"), re.M)[1])
+
+
+def test_openai_client_gets_the_librarys_bits(start, encode, sentences):
+    server = start()
+    client = client_of(server)
+    expected = encode(sentences, "--normalize")
+    # The client itself asks for base64, and decodes it.
+    answer = client.embeddings.create(model=server.name, input=sentences)
+    assert np.array_equal(np.array([row.embedding for row in answer.data], np.float32), expected)
+    assert [row.index for row in answer.data] == list(range(len(sentences)))
+    assert answer.model == "bert-mlm" and answer.usage.total_tokens == answer.usage.prompt_tokens > 0
+    answer = client.embeddings.create(model=server.name, input=sentences, encoding_format="float")
+    assert np.array_equal(np.array([row.embedding for row in answer.data], np.float32), expected)
+    answer = client.embeddings.create(model=server.name, input=sentences[0], dimensions=5)
+    assert np.array_equal(np.float32(answer.data[0].embedding), encode(sentences[:1], "--normalize", "--dim", "5")[0])
+    assert [model.id for model in client.models.list()] == ["bert-mlm"]
+    _, raw = post(server, "/v1/embeddings", {"model": "bert-mlm", "input": sentences, "encoding_format": "base64"})
+    assert np.array_equal(np.frombuffer(base64.b64decode(raw["data"][0]["embedding"]), "<f4"), expected[0])
+
+
+def test_openai_client_reads_the_errors(start):
+    server = start("--max-texts", "3", "--max-body", "4096")
+    client = client_of(server)
+    for error, arguments in [
+        (openai.NotFoundError, {"model": "absent", "input": "fine"}),
+        (openai.BadRequestError, {"input": []}),
+        (openai.BadRequestError, {"input": [1, 2]}),
+        (openai.BadRequestError, {"input": "fine", "dimensions": 100000}),
+        (openai.BadRequestError, {"input": "fine", "encoding_format": "int8"}),
+        (openai.BadRequestError, {"input": "how " * 1000}),
+    ]:
+        with pytest.raises(error) as raised:
+            client.embeddings.create(**{"model": server.name, **arguments})
+        assert raised.value.body["message"] and raised.value.body["type"] == "invalid_request_error"
+    for arguments in [{"input": ["fine"] * 4}, {"input": "x" * 5000}]:
+        with pytest.raises(openai.APIStatusError) as raised:
+            client.embeddings.create(model=server.name, **arguments)
+        assert raised.value.status_code == 413
+    for body in [b"", b"{", b"[]", b'"\xff"', b'{"model": 3}', b"[" * 2000]:
+        status, answer = post(server, "/v1/embeddings", body)
+        assert status == 400 and "\n" not in answer["error"]["message"]
+    assert post(server, "/absent", {})[0] == 404
+    assert metric(server, 'requests_total{route="/v1/embeddings",status="404"}') == 1
+    client.embeddings.create(model=server.name, input="fine")  # it lives on
+
+
+def test_text_embeddings_inference_routes(start, encode, sentences):
+    server = start()
+    status, vectors = post(server, "/embed", {"inputs": sentences})
+    assert status == 200 and np.array_equal(np.float32(vectors), encode(sentences, "--normalize"))
+    _, vectors = post(server, "/embed", {"inputs": sentences[0], "normalize": False})
+    expected = encode(sentences)
+    assert np.array_equal(np.float32(vectors), expected[:1])
+    _, scores = post(server, "/similarity", {"inputs": {"source_sentence": sentences[0], "sentences": sentences}})
+    rows = expected.astype(np.float64)
+    cosines = rows @ rows[0] / np.linalg.norm(rows, axis=1) / np.linalg.norm(rows[0])
+    np.testing.assert_allclose(scores, cosines, atol=1e-6)
+    status, answer = post(server, "/embed", {"inputs": "how " * 1000})
+    assert status == 400 and answer["error_type"] == "Validation"
+    status, vectors = post(server, "/embed", {"inputs": "how " * 1000, "truncate": True})
+    assert status == 200 and np.array_equal(np.float32(vectors), encode(["how " * 1000], "--normalize"))
+    assert json.loads(get(server, "/info"))["model_id"] == "bert-mlm"
+
+
+def test_requests_at_the_same_time_are_encoded_together(start, encode, sentences):
+    server = start("--max-delay-ms", "300")
+    expected = encode(sentences, "--normalize")
+    wrong = []
+
+    def ask(i):
+        _, vectors = post(server, "/embed", {"inputs": sentences[i]})
+        if not np.array_equal(np.float32(vectors[0]), expected[i]):
+            wrong.append(i)
+
+    threads = [threading.Thread(target=ask, args=(i % len(sentences),)) for i in range(40)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert metric(server, "texts_total") == 40
+    assert metric(server, "batches_total") < 20
+
+
+def test_a_full_queue_gets_429_and_a_late_answer_503(start):
+    # The first text waits for company that does not come; the second finds no room beside it.
+    server = start("--max-delay-ms", "1500", "--max-waiting-tokens", "8")
+    results = []
+    first = threading.Thread(target=lambda: results.append(post(server, "/embed", {"inputs": "how are you"})))
+    first.start()
+    while metric(server, "waiting_texts") == 0:
+        time.sleep(0.01)
+    with pytest.raises(openai.RateLimitError) as raised:
+        client_of(server).embeddings.create(model=server.name, input="how are you fine")
+    assert raised.value.response.headers["Retry-After"] == "1"
+    first.join()
+    assert results[0][0] == 200
+
+    server = start("--max-delay-ms", "1000", "--timeout", "0.1")
+    assert post(server, "/embed", {"inputs": "fine"})[0] == 503
+    with pytest.raises(openai.InternalServerError):
+        client_of(server).embeddings.create(model=server.name, input="fine")
+
+
+def test_sigterm_lets_open_requests_finish(start):
+    server = start("--max-delay-ms", "1000")
+    results = []
+    thread = threading.Thread(target=lambda: results.append(post(server, "/embed", {"inputs": "how are you"})))
+    thread.start()
+    while metric(server, "waiting_texts") == 0:
+        time.sleep(0.01)
+    assert server.stop() == 0
+    thread.join()
+    assert results[0][0] == 200
+    with pytest.raises(OSError):
+        socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=5)
+
+
+def test_a_slow_or_broken_client_does_no_harm(start):
+    server = start("--connections", "4")
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    half = socket.create_connection(address)
+    half.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    gone = socket.create_connection(address)
+    gone.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 18\r\n\r\n" + b'{"inputs": "fine"}')
+    gone.close()
+    rubbish = socket.create_connection(address)
+    rubbish.sendall(b"\x16\x03\x01\x00\xa5\x01\x00\x00\r\n\r\n")
+    assert post(server, "/embed", {"inputs": "fine"})[0] == 200
+    half.close()
+    rubbish.close()
+
+
+def test_says_what_is_wrong_at_the_start(start):
+    command = [os.environ["SEMBLANCE_SERVER"], "--model", "absent"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert result.returncode == 1 and result.stderr.startswith("semblance_server: absent")
+    assert result.stderr.count("\n") == 1
+    assert subprocess.run(command[:1], capture_output=True, timeout=60).returncode == 2
+    server = start()
+    port = server.url.rpartition(":")[2]
+    command = [command[0], "--model", server.folder, "--port", port]
+    second = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert second.returncode == 1 and "cannot listen" in second.stderr
+
+
+def test_health_follows_the_keep_alive_connection(start):
+    server = start()
+    connection = http.client.HTTPConnection("127.0.0.1", int(server.url.rpartition(":")[2]), timeout=30)
+    for _ in range(20):
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read() == b"ok\n"
+    connection.close()
+
+
+CHROMIUM = shutil.which("chromium")
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
+def test_the_page_draws_the_similarity_matrix(start, tmp_path):
+    server = start()
+    command = [
+        CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        f"--user-data-dir={tmp_path}/profile", "--virtual-time-budget=20000", "--dump-dom", server.url + "/",
+    ]
+    page = subprocess.run(command, capture_output=True, text=True, timeout=240).stdout
+    scores = np.float64(re.findall(r'data-score="([^"]+)"', page))
+    assert len(scores) == 25
+    table = scores.reshape(5, 5)
+    texts = [text.split("\n")[1] for text in re.findall(r"<title>([^<]*\n[^<]*)</title>", page)][::5]
+    _, vectors = post(server, "/embed", {"inputs": texts})
+    np.testing.assert_allclose(table, np.array(vectors) @ np.array(vectors).T, atol=1e-4)

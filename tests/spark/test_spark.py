@@ -1,0 +1,131 @@
+"""The example on a cluster of several worker processes on this machine."""
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from semblance import SentenceEncoder
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+MODEL = str(ROOT / "tests" / "golden" / "models" / "bert-mlm")
+MASTER = "local-cluster[2,1,1024]"  # two worker processes of one core and 1024 MiB
+
+
+def write_texts(path, count, files):
+    sentences = json.loads((Path(MODEL) / "sentences.json").read_text("utf-8"))
+    texts = [None if i % 97 == 5 else f"{sentences[i % len(sentences)]} {i}" for i in range(count)]
+    path.mkdir()
+    for f in range(files):
+        table = pa.table({"id": pa.array(range(f, count, files), pa.int64()), "text": texts[f::files]})
+        pq.write_table(table, path / f"part-{f}.parquet")
+    return texts
+
+
+class Example:
+    """The example's own process, which is gone, with all that it started, when the test is over."""
+
+    def __init__(self, tmp_path, *options):
+        command = [
+            sys.executable, str(ROOT / "examples" / "spark" / "encode_parquet.py"), "--model", MODEL,
+            "--master", MASTER, "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out"),
+        ]
+        for conf in [
+            "spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1", "spark.executor.memory=512m",
+            "spark.ui.enabled=false", "spark.ui.showConsoleProgress=false",
+        ]:
+            command += ["--conf", conf]
+        environment = {
+            **os.environ, "SPARK_LOCAL_IP": "127.0.0.1", "SPARK_LOCAL_HOSTNAME": "localhost",
+            "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable,
+        }
+        self.log = tmp_path / "log"
+        with open(self.log, "w") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, env=environment, cwd=tmp_path, start_new_session=True
+            )
+
+    def finish(self):
+        status = self.process.wait(timeout=900)
+        text = self.log.read_text()
+        assert status == 0, text[-5000:]
+        return text
+
+    def kill(self):
+        for child, _ in descendants(self.process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+
+@pytest.fixture
+def start_example(tmp_path):
+    examples = []
+
+    def start():
+        examples.append(Example(tmp_path))
+        return examples[-1]
+
+    yield start
+    for example in examples:
+        example.kill()
+
+
+def check_output(tmp_path, texts):
+    out = pq.read_table(tmp_path / "out").sort_by("id").to_pydict()
+    assert out["id"] == list(range(len(texts)))
+    assert out["text"] == texts
+    expected = SentenceEncoder(MODEL).encode([text for text in texts if text is not None])
+    assert [vector is None for vector in out["embedding"]] == [text is None for text in texts]
+    assert np.array_equal(np.float32([vector for vector in out["embedding"] if vector is not None]), expected)
+
+
+def test_rows_in_are_rows_out_with_the_librarys_bits(tmp_path, start_example):
+    texts = write_texts(tmp_path / "in", 3000, files=3)
+    assert re.search(r"^3000 rows in ", start_example().finish(), re.M)
+    check_output(tmp_path, texts)
+
+
+def descendants(process_id):
+    """(id, command line) of all processes below one."""
+    children = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parent = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append((int(folder.name), (folder / "cmdline").read_text()))
+        except OSError:
+            continue
+    found, todo = [], [process_id]
+    while todo:
+        for child in children.get(todo.pop(), []):
+            found.append(child)
+            todo.append(child[0])
+    return found
+
+
+@pytest.mark.parametrize("victim", ["CoarseGrainedExecutorBackend", "pyspark.daemon"])
+def test_a_killed_worker_loses_nothing(tmp_path, start_example, victim):
+    texts = write_texts(tmp_path / "in", 20000, files=40)
+    example = start_example()
+    deadline = time.monotonic() + 900
+    while True:  # until some rows are written
+        assert example.process.poll() is None and time.monotonic() < deadline, example.log.read_text()[-5000:]
+        if list((tmp_path / "out").rglob("part-*")):
+            break
+        time.sleep(0.02)
+    victims = [child for child, command in descendants(example.process.pid) if victim in command]
+    os.kill(victims[0], signal.SIGKILL)
+    assert example.process.poll() is None
+    assert "Lost task" in example.finish(), "the kill hit no running task"
+    check_output(tmp_path, texts)
