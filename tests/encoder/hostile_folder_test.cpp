@@ -101,7 +101,7 @@ TEST_P(HostileFolder, WhatIsNoFileInsideTheFolderIsNotOpened) {
   fs::remove(file());
 
   const std::string outside = temp_.write("outside", "secret");
-  for (const std::string target : {outside, std::string("/dev/zero"), std::string("/etc/passwd")}) {
+  for (const std::string& target : {outside, std::string("/dev/zero"), std::string("/etc/passwd")}) {
     fs::create_symlink(target, file());
     EXPECT_NE(refusal(target).find("a link that leaves it"), std::string::npos);
     fs::remove(file());

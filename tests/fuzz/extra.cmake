@@ -8,13 +8,16 @@ target_sources(semblance_fuzz_tests PRIVATE ${fuzz_sources})
 
 option(SEMBLANCE_BUILD_FUZZERS "Build the libFuzzer programs" OFF)
 if(SEMBLANCE_BUILD_FUZZERS)
+  # The compiled form, built so that libFuzzer sees into every line of it too.
+  add_library(semblance_fuzz_compiled STATIC ${compiled_sources})
+  target_compile_definitions(semblance_fuzz_compiled PUBLIC SEMBLANCE_COMPILED)
+  target_link_libraries(semblance_fuzz_compiled PUBLIC semblance::semblance semblance_own_flags)
+  target_compile_options(semblance_fuzz_compiled PRIVATE -fsanitize=fuzzer-no-link)
   foreach(source IN LISTS fuzz_sources)
     get_filename_component(name ${source} NAME_WE)
     string(REGEX REPLACE "_fuzz$" "" name ${name})
     add_executable(semblance_fuzz_${name} ${source} ${CMAKE_CURRENT_LIST_DIR}/fuzzer_main.cpp)
-    # Not the compiled form: libFuzzer has to see into every line.
-    target_link_libraries(semblance_fuzz_${name} PRIVATE
-      semblance::semblance semblance_own_flags GTest::gtest)
+    target_link_libraries(semblance_fuzz_${name} PRIVATE semblance_fuzz_compiled GTest::gtest)
     target_include_directories(semblance_fuzz_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
     target_compile_definitions(semblance_fuzz_${name} PRIVATE
       SEMBLANCE_TEST_DATA="${CMAKE_CURRENT_SOURCE_DIR}")

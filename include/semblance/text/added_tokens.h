@@ -146,15 +146,15 @@ class AddedTokenMatcher {
     }
     return {kReplacementCharacter, 1};
   }
-  static bool ends_with_word(std::string_view text) noexcept {
+  static bool ends_with_word(std::string_view text) {
     return !text.empty() && is_word_character(last_code_point(text).value);
   }
-  static bool starts_with_word(std::string_view text) noexcept {
+  static bool starts_with_word(std::string_view text) {
     return !text.empty() && is_word_character(decode_utf8(text).value);
   }
   // Where the whitespace before `end` begins, not before `limit`.
   static std::size_t trailing_whitespace(std::string_view text, std::size_t limit,
-                                         std::size_t end) noexcept {
+                                         std::size_t end) {
     while (end > limit) {
       const DecodedCodePoint c = last_code_point(text.substr(0, end));
       if (!is_whitespace(c.value)) break;
@@ -162,7 +162,7 @@ class AddedTokenMatcher {
     }
     return end;
   }
-  static std::size_t leading_whitespace(std::string_view text) noexcept {
+  static std::size_t leading_whitespace(std::string_view text) {
     std::size_t length = 0;
     while (length < text.size()) {
       const DecodedCodePoint c = decode_utf8(text.substr(length));

@@ -29,17 +29,19 @@ enum CodePointFlag : std::uint8_t {
   kWordCharacter = 128,  // \w of UTS 18: letters, marks, digits, connectors
 };
 
-std::uint8_t code_point_flags(char32_t c) noexcept;
+// The first question to this or any of the functions below builds a table, and may end in
+// std::bad_alloc; later ones do not.
+std::uint8_t code_point_flags(char32_t c);
 
-inline bool is_whitespace(char32_t c) noexcept { return (code_point_flags(c) & kWhitespace) != 0; }
-inline bool is_other(char32_t c) noexcept { return (code_point_flags(c) & kOther) != 0; }
-inline bool is_punctuation(char32_t c) noexcept {
+inline bool is_whitespace(char32_t c) { return (code_point_flags(c) & kWhitespace) != 0; }
+inline bool is_other(char32_t c) { return (code_point_flags(c) & kOther) != 0; }
+inline bool is_punctuation(char32_t c) {
   return (code_point_flags(c) & kPunctuation) != 0;
 }
-inline bool is_nonspacing_mark(char32_t c) noexcept {
+inline bool is_nonspacing_mark(char32_t c) {
   return (code_point_flags(c) & kNonspacingMark) != 0;
 }
-inline bool is_word_character(char32_t c) noexcept {
+inline bool is_word_character(char32_t c) {
   return (code_point_flags(c) & kWordCharacter) != 0;
 }
 
@@ -61,11 +63,11 @@ struct CodePoints {
 };
 
 // Full lower-case without context: U+0130 becomes two code points, U+03A3 always U+03C3.
-CodePoints to_lower(char32_t c) noexcept;
+CodePoints to_lower(char32_t c);
 // Full canonical decomposition, elements of one code point in canonical order (UAX 15).
-CodePoints canonical_decomposition(char32_t c) noexcept;
+CodePoints canonical_decomposition(char32_t c);
 // Orders neighbours in NFD; meaningful for what canonical_decomposition() gives.
-std::uint8_t canonical_combining_class(char32_t c) noexcept;
+std::uint8_t canonical_combining_class(char32_t c);
 
 // Stable, in linear time, a run of anything with a member combining_class (UAX 15, canonical
 // ordering). `spare` is memory to work in.
@@ -181,11 +183,11 @@ class UnicodeFlags {
 
 }  // namespace detail
 
-inline std::uint8_t code_point_flags(char32_t c) noexcept {
+inline std::uint8_t code_point_flags(char32_t c) {
   return detail::UnicodeFlags::instance()[c];
 }
 
-inline CodePoints to_lower(char32_t c) noexcept {
+inline CodePoints to_lower(char32_t c) {
   if ((code_point_flags(c) & kChangesInLower) == 0) return {{c}, 1};
   if (c == 0x130) return {{0x69, 0x307}, 2};
   if (const detail::LowercaseRange* range = detail::find_lowercase(c)) {
@@ -194,7 +196,7 @@ inline CodePoints to_lower(char32_t c) noexcept {
   return {{static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)))}, 1};
 }
 
-inline CodePoints canonical_decomposition(char32_t c) noexcept {
+inline CodePoints canonical_decomposition(char32_t c) {
   if ((code_point_flags(c) & kDecomposes) == 0) return {{c}, 1};
   utf8proc_int32_t buffer[4];
   int boundary = 0;
@@ -209,7 +211,7 @@ inline CodePoints canonical_decomposition(char32_t c) noexcept {
   return result;
 }
 
-inline std::uint8_t canonical_combining_class(char32_t c) noexcept {
+inline std::uint8_t canonical_combining_class(char32_t c) {
   if ((code_point_flags(c) & kCombines) == 0) return 0;
   return static_cast<std::uint8_t>(
       utf8proc_get_property(static_cast<utf8proc_int32_t>(c))->combining_class);
