@@ -33,6 +33,14 @@ struct PoolingPlan {
   const Whitening* whitening = nullptr;  // then this, or nothing
   std::size_t dim = 0;                   // the first so many dimensions are kept
   bool normalize = false;                // at the very end
+
+  WantedTokens wanted_tokens(const SequenceBatch& batch) const noexcept {
+    const bool first = std::all_of(poolings.begin(), poolings.end(), [this](Pooling pooling) {
+      return pooling == Pooling::pooler_output ||
+             (pooling == Pooling::cls && num_prompt_tokens == 0);
+    });
+    return first && batch.has_first_tokens() ? WantedTokens::first : WantedTokens::all;
+  }
 };
 
 // The second half of the way: ids become hidden states, hidden states become vectors, for any
@@ -93,6 +101,7 @@ class TokenEncoder {
     Workspace<float> workspace;
     std::vector<std::int32_t> input_ids;
     std::vector<std::size_t> starts;
+    std::vector<std::size_t> row_starts;
     AlignedBuffer<float> pooled;
     AlignedBuffer<float> spare;
     AlignedBuffer<float> level;
@@ -144,28 +153,35 @@ inline void TokenEncoder::run_group(const Call& call, std::span<const std::uint3
   const auto keep_level = [&](std::size_t number, MatrixView<const float> hidden_states) {
     if (number == kept_level) pool_level(Pooling::mean, batch, hidden_states, 0, level);
   };
+  const WantedTokens wanted = plan.wanted_tokens(batch);
   const MatrixView<const float> last_hidden_state =
       encoder_.forward(batch, scratch->input_ids, {}, scratch->workspace, executor,
-                       HiddenStatesObserver<float>(keep_level));
+                       HiddenStatesObserver<float>(keep_level), wanted);
+  // Which of its rows belong to which text.
+  scratch->row_starts = scratch->starts;
+  if (wanted == WantedTokens::first) {
+    std::iota(scratch->row_starts.begin(), scratch->row_starts.end(), std::size_t{0});
+  }
+  const SequenceBatch last_rows(scratch->row_starts);
 
   for (std::size_t p = 0; p < plan.poolings.size(); ++p) {
     const MatrixView<float> rows(pooled.data + p * hidden_size, texts.size(), hidden_size, widest);
     switch (const Pooling pooling = plan.poolings[p]) {
       case Pooling::pooler_output: {
         const MatrixView<float> cls(spare.data, texts.size(), hidden_size, widest);
-        pool_level(Pooling::cls, batch, last_hidden_state, 0, cls);
+        pool_level(Pooling::cls, last_rows, last_hidden_state, 0, cls);
         encoder_.pool(cls, rows, executor);
         break;
       }
       case Pooling::first_last_avg:
       case Pooling::last_two_avg:
-        pool_level(Pooling::mean, batch, last_hidden_state, 0, rows);
+        pool_level(Pooling::mean, last_rows, last_hidden_state, 0, rows);
         for (std::size_t i = 0; i < texts.size(); ++i) {
           std::transform(rows.row(i), rows.row(i) + hidden_size, level.row(i), rows.row(i),
                          [](float a, float b) { return (a + b) / 2.0f; });
         }
         break;
-      default: pool_level(pooling, batch, last_hidden_state, plan.num_prompt_tokens, rows);
+      default: pool_level(pooling, last_rows, last_hidden_state, plan.num_prompt_tokens, rows);
     }
   }
 

@@ -29,11 +29,15 @@ class EncoderLayer {
     return attention_.byte_count() + feed_forward_.byte_count();
   }
 
-  // hidden_states [num_tokens, hidden_size], in place.
-  void forward(const SequenceBatch& batch, MatrixView<Scalar> hidden_states,
-               Workspace<Scalar>& workspace, Executor& executor) const {
-    attention_.forward(batch, hidden_states, workspace, executor);
-    feed_forward_.forward(hidden_states, workspace, executor);
+  // hidden_states [num_tokens, hidden_size], in place. Returns the rows that are wanted, as
+  // SelfAttention does.
+  MatrixView<Scalar> forward(const SequenceBatch& batch, MatrixView<Scalar> hidden_states,
+                             Workspace<Scalar>& workspace, Executor& executor,
+                             WantedTokens wanted = WantedTokens::all) const {
+    const MatrixView<Scalar> rows =
+        attention_.forward(batch, hidden_states, workspace, executor, wanted);
+    feed_forward_.forward(rows, workspace, executor);
+    return rows;
   }
 
  private:

@@ -30,10 +30,10 @@ class FeedForward {
     return intermediate_.byte_count() + output_.byte_count();
   }
 
-  // hidden_states [num_tokens, hidden_size], in place.
+  // hidden_states [at most num_tokens, hidden_size], in place.
   void forward(MatrixView<Scalar> hidden_states, Workspace<Scalar>& workspace,
                Executor& executor) const {
-    const MatrixView<Scalar> intermediate = workspace.intermediate();
+    const MatrixView<Scalar> intermediate = workspace.intermediate().rows_from(0, hidden_states.rows);
     intermediate_.template forward<Activation>(hidden_states, intermediate, executor, {},
                                                &workspace.quantized_rows());
     output_.forward(intermediate, hidden_states, executor, hidden_states,

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <utility>
@@ -46,33 +48,52 @@ class SelfAttention {
     return query_key_value_.byte_count() + output_.byte_count();
   }
 
-  // hidden_states [num_tokens, hidden_size], in place.
-  void forward(const SequenceBatch& batch, MatrixView<Scalar> hidden_states,
-               Workspace<Scalar>& workspace, Executor& executor) const {
+  // hidden_states [num_tokens, hidden_size], in place. Returns the rows that are wanted, which begin
+  // where hidden_states do: all, or [batch_size, hidden_size], for which every text needs a token.
+  MatrixView<Scalar> forward(const SequenceBatch& batch, MatrixView<Scalar> hidden_states,
+                             Workspace<Scalar>& workspace, Executor& executor,
+                             WantedTokens wanted = WantedTokens::all) const {
     const MatrixView<Scalar> query_key_value = workspace.query_key_value();
-    const MatrixView<Scalar> context = workspace.context();
+    MatrixView<Scalar> context = workspace.context();
     query_key_value_.forward(hidden_states, query_key_value, executor, {},
                              &workspace.quantized_rows());
     parallel_slices(executor, batch.batch_size() * num_attention_heads_, 1,
                     [&](std::size_t slice, std::size_t first, std::size_t last) {
                       for (std::size_t unit = first; unit < last; ++unit) {
                         attend(batch, unit / num_attention_heads_, unit % num_attention_heads_,
-                               query_key_value, context, workspace.attention_scratch(slice));
+                               wanted, query_key_value, context,
+                               workspace.attention_scratch(slice));
                       }
                     });
+    if (wanted == WantedTokens::first) {
+      context = first_rows(batch, context);
+      hidden_states = first_rows(batch, hidden_states);
+    }
     output_.forward(context, hidden_states, executor, hidden_states, &workspace.quantized_rows());
     output_layer_norm_.forward(hidden_states, executor);
+    return hidden_states;
   }
 
  private:
+  // The first row of each text, moved to the front.
+  static MatrixView<Scalar> first_rows(const SequenceBatch& batch,
+                                       MatrixView<Scalar> rows) noexcept {
+    assert(batch.has_first_tokens());
+    for (std::size_t i = 0; i < batch.batch_size(); ++i) {
+      if (batch.start(i) != i) std::copy_n(rows.row(batch.start(i)), rows.cols, rows.row(i));
+    }
+    return rows.rows_from(0, batch.batch_size());
+  }
+
   // One head of one text.
   void attend(const SequenceBatch& batch, std::size_t sequence, std::size_t head,
-              MatrixView<Scalar> query_key_value, MatrixView<Scalar> context,
+              WantedTokens wanted, MatrixView<Scalar> query_key_value, MatrixView<Scalar> context,
               Scalar* scratch) const {
     const std::size_t hidden_size = context.cols;
     const std::size_t head_dim = hidden_size / num_attention_heads_;
     const std::size_t length = batch.sequence_length(sequence);
     if (length == 0) return;
+    const std::size_t num_queries = wanted == WantedTokens::first ? 1 : length;
     const auto head_of = [&](MatrixView<Scalar> rows, std::size_t column) {
       return MatrixView<Scalar>(rows.row(batch.start(sequence)) + column + head * head_dim, length,
                                 head_dim, rows.stride);
@@ -91,19 +112,19 @@ class SelfAttention {
                                  .length = length,
                                  .head_dim = head_dim,
                                  .first_row = 0,
-                                 .last_row = length,
+                                 .last_row = num_queries,
                                  .scale = scale,
                                  .context = output.data,
                                  .context_stride = output.stride,
                                  .scratch = scratch});
     } else {
-      RowMajorMatrix<Scalar> scores = as_eigen(query) * as_eigen(key).transpose() * scale;
+      RowMajorMatrix<Scalar> scores = as_eigen(query.rows_from(0, num_queries)) * as_eigen(key).transpose() * scale;
       for (Eigen::Index r = 0; r < scores.rows(); ++r) {
         auto row = scores.row(r);
         row = (row.array() - row.maxCoeff()).exp().matrix().eval();
         row /= row.sum();
       }
-      as_eigen(output) = scores * as_eigen(value);
+      as_eigen(output.rows_from(0, num_queries)) = scores * as_eigen(value);
     }
   }
 

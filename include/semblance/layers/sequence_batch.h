@@ -7,6 +7,11 @@
 
 namespace semblance {
 
+// Which tokens' hidden states of the last layer are wanted. Where a sentence vector is made of the
+// first token of each text alone, the last layer computes no other: its keys and values see all
+// tokens, its queries, its output and its feed-forward only the first.
+enum class WantedTokens { all, first };
+
 // Which rows belong to which text when texts are laid end to end, without padding: text i owns the
 // rows [starts[i], starts[i + 1]). `starts` has batch_size + 1 entries, the first 0.
 class SequenceBatch {
@@ -23,6 +28,13 @@ class SequenceBatch {
     std::size_t longest = 0;
     for (std::size_t i = 0; i < batch_size(); ++i) longest = std::max(longest, sequence_length(i));
     return longest;
+  }
+  // Whether every text has a token.
+  bool has_first_tokens() const noexcept {
+    for (std::size_t i = 0; i < batch_size(); ++i) {
+      if (sequence_length(i) == 0) return false;
+    }
+    return true;
   }
 
  private:

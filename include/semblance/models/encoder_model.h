@@ -37,16 +37,18 @@ class EncoderModel {
 
   // Runs the texts of `batch` and returns last_hidden_state [num_tokens, hidden_size], which lives
   // in the workspace until its next use. A text has the same bits in any batch and with any
-  // executor.
+  // executor. With WantedTokens::first it is the rows of the texts' first tokens alone, [batch_size,
+  // hidden_size], and so is the last level that the observer sees; every text then needs a token.
   //   input_ids       [num_tokens]
   //   token_type_ids  [num_tokens], or empty for all 0
-  // Throws std::invalid_argument when an id is outside its table, the counts disagree or a text is
-  // longer than max_position_embeddings.
+  // Throws std::invalid_argument when an id is outside its table, the counts disagree, a text is
+  // longer than max_position_embeddings or has no first token where it is wanted.
   virtual MatrixView<const Scalar> forward(const SequenceBatch& batch,
                                            std::span<const std::int32_t> input_ids,
                                            std::span<const std::int32_t> token_type_ids,
                                            Workspace<Scalar>& workspace, Executor& executor,
-                                           HiddenStatesObserver<Scalar> observer) const = 0;
+                                           HiddenStatesObserver<Scalar> observer,
+                                           WantedTokens wanted) const = 0;
 
   MatrixView<const Scalar> forward(const SequenceBatch& batch,
                                    std::span<const std::int32_t> input_ids,
@@ -54,7 +56,7 @@ class EncoderModel {
                                    Workspace<Scalar>& workspace, Executor& executor) const {
     const auto ignore = [](std::size_t, MatrixView<const Scalar>) {};
     return forward(batch, input_ids, token_type_ids, workspace, executor,
-                   HiddenStatesObserver<Scalar>(ignore));
+                   HiddenStatesObserver<Scalar>(ignore), WantedTokens::all);
   }
 
   // BERT's pooler over the first token: tanh(cls W^T + b), without the tanh where the configuration

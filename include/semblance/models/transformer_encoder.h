@@ -65,15 +65,21 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
                                    std::span<const std::int32_t> input_ids,
                                    std::span<const std::int32_t> token_type_ids,
                                    Workspace<Scalar>& workspace, Executor& executor,
-                                   HiddenStatesObserver<Scalar> observer) const override {
+                                   HiddenStatesObserver<Scalar> observer,
+                                   WantedTokens wanted) const override {
     check(batch, input_ids, token_type_ids);
+    if (wanted == WantedTokens::first && !batch.has_first_tokens()) {
+      throw std::invalid_argument("input_ids: expected a token in every text, found a text of none");
+    }
     workspace.prepare(workspace_sizes_, batch, executor.concurrency());
-    const MatrixView<Scalar> hidden_states = workspace.hidden();
+    MatrixView<Scalar> hidden_states = workspace.hidden();
     embeddings_.forward(batch, input_ids, token_type_ids, workspace.embedding(), hidden_states,
                         executor);
     observer(0, hidden_states);
     for (std::size_t i = 0; i < layers_.size(); ++i) {
-      layers_[i].forward(batch, hidden_states, workspace, executor);
+      const bool is_last = i + 1 == layers_.size();
+      hidden_states = layers_[i].forward(batch, hidden_states, workspace, executor,
+                                         is_last ? wanted : WantedTokens::all);
       observer(i + 1, hidden_states);
     }
     return hidden_states;
