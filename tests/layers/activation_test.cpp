@@ -62,7 +62,7 @@ TEST(Activation, KernelIsTheSameFunctionAsThePlainForm) {
   const auto check = [](auto activation) {
     for (const double x : {-3.0, -1.0, -0.25, 0.0, 0.5, 1.0, 2.0, 6.0}) {
       float value = static_cast<float>(x);
-      simd::kernels().activate(decltype(activation)::kernel, &value, 1);
+      simd::kernels().activate(decltype(activation)::kKernel, &value, 1);
       EXPECT_NEAR(value, decltype(activation)::apply(x), 1e-6) << x;
     }
   };

@@ -61,7 +61,7 @@ class Linear<float> {
   template <ActivationFunction Activation = IdentityActivation>
   void forward(MatrixView<const float> input, MatrixView<float> output, Executor& executor,
                MatrixView<const float> residual = {}, QuantizedRows* scratch = nullptr) const {
-    forward(Activation::kernel, input, output, executor, residual, scratch);
+    forward(Activation::kKernel, input, output, executor, residual, scratch);
   }
 
   void forward(simd::Activation activation, MatrixView<const float> input, MatrixView<float> output,

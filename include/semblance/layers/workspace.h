@@ -17,9 +17,9 @@ namespace semblance {
 // that the rows of a tile fall into different sets of the L1 cache.
 template <LayerScalar Scalar>
 constexpr std::size_t padded_stride(std::size_t cols) noexcept {
-  constexpr std::size_t line = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
-  const std::size_t num_lines = (cols + line - 1) / line;
-  return (num_lines | 1) * line;
+  constexpr std::size_t kLine = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
+  const std::size_t num_lines = (cols + kLine - 1) / kLine;
+  return (num_lines | 1) * kLine;
 }
 
 // What the layers write between the hidden states going in and coming out. Grows on demand and is
@@ -48,9 +48,9 @@ class Workspace {
       quantized_rows_.reserve(tokens, std::max(sizes.hidden_size, sizes.intermediate_size));
     }
     if constexpr (std::same_as<Scalar, float>) {
-      constexpr std::size_t line = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
+      constexpr std::size_t kLine = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
       const std::size_t wanted = simd::kernels().attention_scratch(batch.longest(), sizes.head_dim);
-      scratch_stride_ = (wanted + line - 1) / line * line;
+      scratch_stride_ = (wanted + kLine - 1) / kLine * kLine;
       scratch_.reserve_discarding(scratch_stride_ * concurrency);
     }
   }
