@@ -34,9 +34,6 @@ struct LinearCall {
   std::size_t residual_stride = 0;
   float* output = nullptr;
   std::size_t output_stride = 0;
-  // Packed weights that this thread reads after the call, or null: their first 16 KiB are
-  // prefetched towards the end. Never read.
-  const void* next_weight = nullptr;
 };
 
 // The same product on 8-bit codes: output = activation(sum * (input_scale * weight_scale) + bias) +

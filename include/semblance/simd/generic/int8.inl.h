@@ -239,9 +239,9 @@ struct ScaledSums {
   const float* weight_scales;
   const float* bias;
 
-  SEMBLANCE_INLINE FloatVec at(std::size_t row, std::size_t column, std::size_t count) const {
+  SEMBLANCE_INLINE FloatVec at(std::size_t row, std::size_t column) const {
     const FloatVec scale = mul(splat(input_scales[row]), load(weight_scales + column));
-    const FloatVec start = bias == nullptr ? splat(0.0f) : load_partial(bias + column, count);
+    const FloatVec start = bias == nullptr ? splat(0.0f) : load(bias + column);
     return fma(to_float(load_int(sums + row * kPanelWidth + column)), scale, start);
   }
 };

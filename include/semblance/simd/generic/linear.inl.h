@@ -76,7 +76,7 @@ inline constexpr std::size_t kShallow = 1024 / kPanelWidth;
 inline constexpr std::size_t kDeep = 12288 / kPanelWidth;
 
 // Rows whose activations stay in the second-level cache while the panels pass by.
-inline constexpr std::size_t kChunkBytes = std::size_t{1} << 20;
+inline constexpr std::size_t kChunkBytes = std::size_t{1} << 19;
 inline constexpr std::size_t kMaxChunkRows = 336 / kTileRows * kTileRows;
 
 // What becomes of the sums of a row block.
@@ -182,31 +182,29 @@ struct FloatSums {
   const float* sums;
   const float* bias;
 
-  SEMBLANCE_INLINE FloatVec at(std::size_t row, std::size_t column, std::size_t count) const {
+  SEMBLANCE_INLINE FloatVec at(std::size_t row, std::size_t column) const {
     const FloatVec value = load(sums + row * kPanelWidth + column);
-    return bias == nullptr ? value : add(value, load_partial(bias + column, count));
+    return bias == nullptr ? value : add(value, load(bias + column));
   }
 };
 
-// output = activation(sums + bias) + residual over a tile of sums in memory.
+// output = activation(sums + bias) + residual over a whole tile of sums in memory.
 template <Activation kActivation, class Sums>
 inline void finish_rows(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
   for (std::size_t r = 0; r < rows; ++r) {
-    for (std::size_t column = 0; column < tile.columns; column += kLanes) {
-      const std::size_t left = tile.columns - column;
-      const std::size_t count = left < kLanes ? left : kLanes;
-      FloatVec value = activated<kActivation>(sums.at(r, column, count));
+    SEMBLANCE_UNROLL
+    for (std::size_t column = 0; column < kPanelWidth; column += kLanes) {
+      FloatVec value = activated<kActivation>(sums.at(r, column));
       if (tile.residual != nullptr) {
-        const float* residual = tile.residual + r * tile.residual_stride + column;
-        value = add(value, load_partial(residual, count));
+        value = add(value, load(tile.residual + r * tile.residual_stride + column));
       }
-      store_partial(tile.output + r * tile.output_stride + column, count, value);
+      store(tile.output + r * tile.output_stride + column, value);
     }
   }
 }
 
 template <class Sums>
-inline void finish_tile(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
+inline void finish_whole_tile(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
   switch (tile.activation) {
     case Activation::identity: return finish_rows<Activation::identity>(tile, sums, rows);
     case Activation::gelu: return finish_rows<Activation::gelu>(tile, sums, rows);
@@ -215,6 +213,37 @@ inline void finish_tile(const Epilogue& tile, const Sums& sums, std::size_t rows
     case Activation::silu: return finish_rows<Activation::silu>(tile, sums, rows);
     case Activation::tanh: return finish_rows<Activation::tanh>(tile, sums, rows);
   }
+}
+
+SEMBLANCE_INLINE void copy_rows(const float* from, std::size_t from_stride, std::size_t rows,
+                                std::size_t columns, float* to, std::size_t to_stride) {
+  for (std::size_t r = 0; r < rows; ++r) {
+    __builtin_memcpy(to + r * to_stride, from + r * from_stride, columns * sizeof(float));
+  }
+}
+
+// The last panel may have columns that do not exist; what belongs to it is then finished in a tile
+// of its own. Masked stores would do, but take dozens of cycles each on AMD's AVX2.
+template <class Sums>
+inline void finish_tile(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
+  if (tile.columns == kPanelWidth) return finish_whole_tile(tile, sums, rows);
+  alignas(64) float bias[kPanelWidth] = {};
+  alignas(64) float values[kTileRows * kPanelWidth] = {};
+  Epilogue whole = tile;
+  Sums whole_sums = sums;
+  if (sums.bias != nullptr) {
+    copy_rows(sums.bias, 0, 1, tile.columns, bias, 0);
+    whole_sums.bias = bias;
+  }
+  whole.output = values;
+  whole.output_stride = kPanelWidth;
+  if (tile.residual != nullptr) {
+    copy_rows(tile.residual, tile.residual_stride, rows, tile.columns, values, kPanelWidth);
+    whole.residual = values;
+    whole.residual_stride = kPanelWidth;
+  }
+  finish_whole_tile(whole, whole_sums, rows);
+  copy_rows(values, kPanelWidth, rows, tile.columns, tile.output, tile.output_stride);
 }
 
 template <class Weight, std::size_t kRows>
@@ -300,7 +329,6 @@ inline void linear_panels(const LinearCall& call, const RowBlocks<FloatTiles<Wei
   const std::size_t panel_size = kPanelWidth * call.in_features;
   const Element* panels =
       static_cast<const Element*>(call.packed_weight) + first_column * call.in_features;
-  const Element* next = static_cast<const Element*>(call.next_weight);
   const bool is_end = first_column + num_panels * kPanelWidth >= call.last_column;
   std::size_t done = 0;
   do {
@@ -317,7 +345,7 @@ inline void linear_panels(const LinearCall& call, const RowBlocks<FloatTiles<Wei
       } else if (!tile.last) {
         tile.ahead = panels + (done + tile.k) * kPanelWidth;
       } else {
-        tile.ahead = is_end ? next : panels + num_panels * panel_size;
+        tile.ahead = is_end ? nullptr : panels + num_panels * panel_size;
       }
       std::size_t lines_left = tile.ahead == nullptr ? 0 : kLinesInFourSteps;
       std::size_t row = first_row;
