@@ -45,6 +45,10 @@ void ModelOptions::add_encoder(CLI::App& command) {
   command.add_option("--threads", threads, "Default: one a core")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
+  command
+      .add_option("--packed-cache", packed_cache,
+                  "Keeps the packed weights here for the next start; processes share it")
+      ->type_name("FILE");
   auto* by_name =
       command.add_option("--prompt-name", prompt_name, "A prompt of the folder")->type_name("NAME");
   auto* by_text = command.add_option("--prompt", prompt, "Text to put in front of every text")
@@ -67,6 +71,7 @@ semblance::LoadOptions ModelOptions::load_options() const {
           .allow_non_finite = allow_non_finite,
           .num_threads = threads,
           .precision = semblance::precision_of(precision),
+          .packed_cache = packed_cache,
           .dictionary = dictionary};
 }
 

@@ -14,6 +14,7 @@ struct ModelOptions {
   std::string model;
   std::string dictionary;
   std::string precision;
+  std::string packed_cache;
   std::string pooling;
   bool normalize = false;
   bool no_normalize = false;

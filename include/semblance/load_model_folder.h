@@ -17,6 +17,7 @@
 #include "semblance/io/file_source.h"
 #include "semblance/io/model_config_file.h"
 #include "semblance/io/model_folder.h"
+#include "semblance/io/packed_cache.h"
 #include "semblance/io/roformer_tokenizer.h"
 #include "semblance/io/sentence_transformers_files.h"
 #include "semblance/io/tokenizer_files.h"
@@ -24,6 +25,7 @@
 #include "semblance/loaded_model.h"
 #include "semblance/models/finite_weights.h"
 #include "semblance/models/load_encoder.h"
+#include "semblance/models/packed_identity.h"
 #include "semblance/models/parameter_source.h"
 #include "semblance/pooling/embedding_head.h"
 #include "semblance/pooling/pooling.h"
@@ -163,9 +165,20 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
 
   const WeightFilesOptions access{options.copy_files ? FileAccess::copy : FileAccess::map};
   ThreadPool::Team team(ThreadPool::shared(), options.num_threads);
-  model->weights = std::make_shared<const WeightFiles>(WeightFiles::open(transformer, access));
-  if (!options.allow_non_finite) require_finite(*model->weights, team);
+  WeightFiles weights = WeightFiles::open(transformer, access);
+  PackedCache* cache = nullptr;
+  if (!options.packed_cache.empty()) {
+    auto opened = std::make_unique<PackedCache>(
+        options.packed_cache, packed_identity(weights, !options.allow_non_finite), access.access);
+    cache = opened.get();
+    weights.keep_packed_in(std::move(opened));
+  }
+  model->weights = std::make_shared<const WeightFiles>(std::move(weights));
+  if (!options.allow_non_finite && (cache == nullptr || cache->empty())) {
+    require_finite(*model->weights, team);
+  }
   model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
+  if (cache != nullptr) cache->commit();
   if (modules) {
     apply_sentence_transformers(settings, folder, access, options.allow_non_finite, team, *model);
   } else {

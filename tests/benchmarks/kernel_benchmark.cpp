@@ -1,18 +1,15 @@
 // Speed of every kernel at the shapes of BERT, beside what the machine can do at the same moment:
 // its FMA peak in the same instruction set, and the rate at which one thread reads memory.
 //   kernel_benchmark [--seconds S] [--rows 1,16,128]      SEMBLANCE_ISA chooses the kernels
-#include <time.h>
-
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "measure.h"
 #include "semblance/core/aligned_buffer.h"
 #include "semblance/simd/kernels.h"
 
@@ -20,25 +17,9 @@ namespace {
 
 using namespace semblance;
 using namespace semblance::simd;
-
-double seconds_now() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
-
-// Time that this thread ran, so that what else the machine does disturbs less.
-double cpu_seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-std::string machine_name() {
-  std::ifstream cpuinfo("/proc/cpuinfo");
-  for (std::string line; std::getline(cpuinfo, line);) {
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  }
-  return "unknown CPU";
-}
+using benchmark::cpu_seconds;
+using benchmark::quantile;
+using benchmark::seconds_now;
 
 // Independent chains, more than latency times ports needs. Returns the operations done.
 double run_fma_chains(Isa isa, long iterations) {
@@ -106,37 +87,12 @@ double peak_gflops(Isa isa) {
   return operations / (cpu_seconds() - start) * 1e-9;
 }
 
-// Reads every cache line once, in order.
-void read_memory(const float* values, std::size_t count) {
-  const char* from = reinterpret_cast<const char*>(values);
-  std::size_t lines = count / 64;
-#if defined(__x86_64__)
-  __asm__ volatile(
-      "1:\n"
-      "movups (%0), %%xmm0\nmovups 64(%0), %%xmm1\nmovups 128(%0), %%xmm2\nmovups 192(%0), %%xmm3\n"
-      "add $256, %0\ndec %1\njnz 1b\n"
-      : "+r"(from), "+r"(lines)
-      :
-      : "xmm0", "xmm1", "xmm2", "xmm3", "cc", "memory");
-#else
-  float sum = 0.0f;
-  for (std::size_t i = 0; i < lines * 4; ++i) sum += values[i * 16];
-  volatile float kept = sum;
-  (void)kept;
-#endif
-}
-
 struct Measured {
   double best;
   double median;
   double peak;    // GFLOP/s, 90th percentile of bursts between the samples
   double spread;  // (90th percentile - 10th) / median
 };
-
-double quantile(std::vector<double> values, double q) {
-  std::sort(values.begin(), values.end());
-  return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
-}
 
 Measured measure(Isa isa, double seconds, const std::function<void()>& run) {
   std::vector<double> times, peaks;
@@ -165,8 +121,8 @@ class Benchmark {
   }
 
   void memory() {
-    const Measured m =
-        measure(kernels_.isa, seconds_, [&] { read_memory(pool_.data(), pool_.size()); });
+    const Measured m = measure(kernels_.isa, seconds_,
+                               [&] { benchmark::read_memory(pool_.data(), pool_.size()); });
     memory_rate_ = bytes(pool_.size()) / m.median * 1e-9;
     std::printf("FMA peak %.1f GFLOP/s, memory read rate %.1f GB/s (median, one thread)\n\n",
                 m.peak, memory_rate_);
@@ -194,7 +150,6 @@ class Benchmark {
       call.output = output.data();
       call.output_stride = stride(out);
       offset += weight_size;
-      if (offset + weight_size <= pool_.size()) call.next_weight = pool_.data() + offset;
       kernels_.linear(call);
     });
     const double flops = 2.0 * static_cast<double>(rows * in) * static_cast<double>(out);
@@ -222,7 +177,6 @@ class Benchmark {
       call.output = output.data();
       call.output_stride = stride(out);
       offset += weight_size;
-      if (offset + weight_size <= pool_.size()) call.next_weight = pool_.data() + offset;
       (bfloat16 ? kernels_.linear_bfloat16 : kernels_.linear_float16)(call);
     });
     report(std::string(bfloat16 ? "bf16 " : "f16 ") + std::to_string(rows) + " x " +
@@ -392,7 +346,7 @@ int main(int argc, char** argv) {
   try {
     const Kernels& chosen = kernels();
     std::printf("machine: %s\ninstruction set: %s, threads: 1, CPU time, medians\n",
-                machine_name().c_str(), std::string(name_of(chosen.isa)).c_str());
+                benchmark::machine_name().c_str(), std::string(name_of(chosen.isa)).c_str());
     Benchmark benchmark(chosen, seconds);
     benchmark.memory();
     const struct {

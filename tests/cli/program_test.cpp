@@ -104,12 +104,19 @@ TEST(Program, ABrokenModelFolderIsOneLineThatNamesTheFile) {
   expect_error(folder / "other-model", "model_type");
 }
 
-TEST(Program, AnUnknownInstructionSetIsRefused) {
-  const auto result =
-      run_shell("SEMBLANCE_ISA=mmx \"$PROGRAM\" similarity --model " + kModels + "bert-mlm a b");
-  EXPECT_EQ(result.status, 1);
-  EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
-  EXPECT_NE(result.err.find("SEMBLANCE_ISA"), std::string::npos) << result.err;
+TEST(Program, AnInstructionSetThatIsUnknownOrThatThisMachineLacksIsRefused) {
+#if defined(__x86_64__)
+  const std::string lacking = "neon";
+#else
+  const std::string lacking = "avx2";
+#endif
+  for (const std::string& name : {std::string("mmx"), lacking}) {
+    const auto result = run_shell("SEMBLANCE_ISA=" + name + " \"$PROGRAM\" similarity --model " +
+                                  kModels + "bert-mlm a b");
+    EXPECT_EQ(result.status, 1);
+    EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
+    EXPECT_NE(result.err.find("SEMBLANCE_ISA"), std::string::npos) << result.err;
+  }
 }
 
 TEST(Program, AFullDiskOrAClosedPipeIsOneLineAndStatusOne) {

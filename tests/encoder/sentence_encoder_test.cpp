@@ -247,6 +247,31 @@ TEST_F(SentenceEncoderTest, EveryPrecisionHasOneVectorATextNearThatOfFloat32AndA
   }
 }
 
+TEST(SentenceEncoder, EncodeIntoAllocatesNothingWhateverFollowsTheEncoder) {
+  const auto count = [](const SentenceEncoder& encoder, const std::vector<std::string>& texts,
+                        const EncodeOptions& options) {
+    const std::vector<std::string_view> views(texts.begin(), texts.end());
+    std::vector<float> room(views.size() * encoder.output_dim(options));
+    for (int i = 0; i < 3; ++i) encoder.encode_into(views, room, options);
+    const std::size_t before = testing::num_allocations;
+    encoder.encode_into(views, room, options);
+    return testing::num_allocations - before;
+  };
+  for (const char* name : {"bert-mlm", "st-dense-chain-old", "st-layernorm", "st-all-modes-prompts",
+                           "roformer-value-projected", "system-simbert-small"}) {
+    const GoldenModel golden(name);
+    const auto folder_encoder = SentenceEncoder::load(golden.folder());
+    EXPECT_EQ(count(folder_encoder, golden.sentences(), {.num_threads = 1}), 0u) << name;
+    for (const auto& entry : kPoolingNames) {
+      const auto pooling = pooling_of(entry.name);
+      if (pooling == Pooling::pooler_output && !folder_encoder.encoder().has_pooler()) continue;
+      EXPECT_EQ(count(folder_encoder, golden.sentences(), {.pooling = pooling, .num_threads = 1}),
+                0u)
+          << name << ' ' << entry.name;
+    }
+  }
+}
+
 TEST_F(SentenceEncoderTest, IdsGiveTheVectorsOfTheirText) {
   const auto& text = golden.sentences()[0];
   const auto ids = encoder.tokenizer().encode(text).input_ids;

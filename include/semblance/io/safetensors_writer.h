@@ -26,11 +26,12 @@ struct NamedTensor {
 
 // Writes a safetensors file. The same tensors give the same bytes, in whatever order they come:
 // wider types lie first, then names in order, so that every tensor is aligned for its type, and the
-// header is padded with spaces to a multiple of 8. The file appears whole or not at all. Throws
-// FileError; std::invalid_argument for a name that is not UTF-8, comes twice or is
-// "__metadata__".
+// header is padded with spaces so that the first tensor lies at a multiple of `alignment`, itself a
+// multiple of 8. The file appears whole or not at all. Throws FileError; std::invalid_argument for
+// a name that is not UTF-8, comes twice or is "__metadata__".
 void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
-                       const std::map<std::string, std::string>& metadata = {});
+                       const std::map<std::string, std::string>& metadata = {},
+                       std::size_t alignment = 8);
 
 namespace detail {
 
@@ -43,7 +44,8 @@ inline std::string json_string(const std::string& text) {
 }
 
 inline std::string safetensors_header(std::span<const NamedTensor> tensors,
-                                      const std::map<std::string, std::string>& metadata) {
+                                      const std::map<std::string, std::string>& metadata,
+                                      std::size_t alignment) {
   std::string header = "{";
   const auto separate = [&] {
     if (header.size() > 1) header += ',';
@@ -71,14 +73,16 @@ inline std::string safetensors_header(std::span<const NamedTensor> tensors,
     header += std::to_string(offset) + "]}";
   }
   header += '}';
-  header.resize((header.size() + 7) / 8 * 8, ' ');
+  constexpr std::size_t kPrefix = sizeof(std::uint64_t);  // the header's length
+  header.resize((kPrefix + header.size() + alignment - 1) / alignment * alignment - kPrefix, ' ');
   return header;
 }
 
 }  // namespace detail
 
 inline void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
-                              const std::map<std::string, std::string>& metadata) {
+                              const std::map<std::string, std::string>& metadata,
+                              std::size_t alignment) {
   std::sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
     const std::size_t a_size = byte_size(a.tensor.dtype);
     const std::size_t b_size = byte_size(b.tensor.dtype);
@@ -90,7 +94,7 @@ inline void write_safetensors(const std::string& path, std::vector<NamedTensor> 
       throw std::invalid_argument("two tensors of the name \"" + tensor.name + "\"");
     }
   }
-  const std::string header = detail::safetensors_header(tensors, metadata);
+  const std::string header = detail::safetensors_header(tensors, metadata, alignment);
   const std::uint64_t header_size = header.size();
   OutputFile file(path);
   file.write(&header_size, sizeof header_size);

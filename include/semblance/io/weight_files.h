@@ -20,6 +20,7 @@
 #include "semblance/io/pytorch_checkpoint.h"
 #include "semblance/io/safetensors.h"
 #include "semblance/io/weight_file.h"
+#include "semblance/tensor/packed_store.h"
 #include "semblance/tensor/tensor_view.h"
 
 namespace semblance {
@@ -50,6 +51,10 @@ class WeightFiles {
   // Ends the use of a view that find() gave: memory goes back, pages and copies alike.
   void release(const TensorView& view) const noexcept;
 
+  // Where the matrices packed from these files are kept, null when nowhere.
+  PackedStore* packed_store() const noexcept { return packed_store_.get(); }
+  void keep_packed_in(std::unique_ptr<PackedStore> store) { packed_store_ = std::move(store); }
+
   // Sorted bytewise.
   std::vector<std::string_view> names() const;
   // The path of the file that holds a tensor, for messages; the first file's when there is none.
@@ -77,6 +82,7 @@ class WeightFiles {
 
   std::vector<std::unique_ptr<WeightFile>> files_;
   std::vector<Entry> entries_;  // sorted by name
+  std::unique_ptr<PackedStore> packed_store_;
 };
 
 namespace detail {

@@ -15,6 +15,7 @@
 #include "semblance/core/parallel_for.h"
 #include "semblance/layers/parameter.h"
 #include "semblance/simd/kernels.h"
+#include "semblance/tensor/packed_store.h"
 #include "semblance/tensor/precision.h"
 #include "semblance/tensor/tensor_view.h"
 
@@ -58,7 +59,7 @@ void for_each_piece(std::span<const LinearParameters> parts, std::size_t begin,
 }
 
 // Weights multiplied in float32, packed once for the kernels: kept in float32, or in one of the
-// 16-bit types.
+// 16-bit types. They are found packed in the store that the first part names, or put there.
 class FloatWeights {
  public:
   FloatWeights(std::span<const LinearParameters> parts, std::size_t out_features,
@@ -68,13 +69,13 @@ class FloatWeights {
         out_features_(out_features) {
     if (precision == Precision::f16) {
       linear_ = kernels_->linear_float16;
-      pack(parts, executor, kernels_->pack_float16);
+      find_or_pack(parts, precision, executor, kernels_->pack_float16);
     } else if (precision == Precision::bf16) {
       linear_ = kernels_->linear_bfloat16;
-      pack(parts, executor, kernels_->pack_bfloat16);
+      find_or_pack(parts, precision, executor, kernels_->pack_bfloat16);
     } else {
       linear_ = kernels_->linear;
-      pack(parts, executor, kernels_->pack_weight);
+      find_or_pack(parts, precision, executor, kernels_->pack_weight);
     }
   }
 
@@ -101,16 +102,38 @@ class FloatWeights {
   }
 
  private:
+  template <class Element>
+  using PackPanels = void (*)(const float*, std::size_t, std::size_t, std::size_t, std::size_t,
+                              Element*) noexcept;
+
+  template <class Element>
+  void find_or_pack(std::span<const LinearParameters> parts, Precision precision,
+                    Executor& executor, PackPanels<Element> pack_panels) {
+    const std::size_t width = kernels_->panel_width;
+    const std::size_t byte_count =
+        (out_features_ + width - 1) / width * width * in_features_ * sizeof(Element);
+    const PackedPlace& place = parts.front().packed;
+    if (place.store == nullptr) {
+      pack(parts, executor, pack_panels, byte_count);
+      return;
+    }
+    const std::string name = place.name + ' ' + std::string(name_of(precision));
+    packed_ = place.store->find(name, byte_count);
+    if (!packed_.empty()) return;
+    pack(parts, executor, pack_panels, byte_count);
+    place.store->add(name, packed_);
+  }
+
   // A panel whose rows lie together in one float32 part is packed from where it is; any other is
   // gathered first.
   template <class Element>
   void pack(std::span<const LinearParameters> parts, Executor& executor,
-            void (*pack_panels)(const float*, std::size_t, std::size_t, std::size_t, std::size_t,
-                                Element*) noexcept) {
+            PackPanels<Element> pack_panels, std::size_t byte_count) {
     const std::size_t width = kernels_->panel_width;
     const std::size_t num_panels = (out_features_ + width - 1) / width;
-    packed_ = AlignedBuffer<std::byte>(num_panels * width * in_features_ * sizeof(Element));
-    auto* packed = reinterpret_cast<Element*>(packed_.data());
+    own_packed_ = AlignedBuffer<std::byte>(byte_count);
+    packed_ = {own_packed_.data(), byte_count};
+    auto* packed = reinterpret_cast<Element*>(own_packed_.data());
     const auto panels = [&](std::size_t, std::size_t first, std::size_t last) {
       AlignedBuffer<float> gathered;
       for (std::size_t panel = first; panel < last; ++panel) {
@@ -139,7 +162,8 @@ class FloatWeights {
   void (*linear_)(const simd::LinearCall& call) noexcept = nullptr;
   std::size_t in_features_;
   std::size_t out_features_;
-  AlignedBuffer<std::byte> packed_;
+  std::span<const std::byte> packed_;     // as simd::Kernels::pack_weight and its like lay it out
+  AlignedBuffer<std::byte> own_packed_;  // empty when it lies in a store
 };
 
 // Weights as 8-bit codes with a scale a row: those of the file where it has them, else quantized

@@ -9,6 +9,7 @@
 
 #include "semblance/core/error.h"
 #include "semblance/simd/kernels.h"
+#include "semblance/tensor/packed_store.h"
 #include "semblance/tensor/precision.h"
 #include "semblance/tensor/tensor.h"
 #include "semblance/tensor/tensor_view.h"
@@ -26,6 +27,7 @@ struct LinearParameters {
   std::optional<TensorView> bias;  // [out_features]
   // What to keep the weights in; the reference in double takes them as they are.
   Precision precision = Precision::f32;
+  PackedPlace packed = {};         // of a Linear whose first part this is
 };
 
 struct LayerNormParameters {

@@ -84,7 +84,8 @@ class ParameterSource {
                           std::size_t in_features) const {
     return {.weight = require_matrix(key + ".weight", {out_features, in_features}),
             .bias = require(key + ".bias", {out_features}),
-            .precision = precision_ == Precision::int8 ? Precision::f32 : precision_};
+            .precision = precision_ == Precision::int8 ? Precision::f32 : precision_,
+            .packed = {files_.packed_store(), prefix_ + key + ".weight"}};
   }
 
   // "weight" and "bias", or "gamma" and "beta" as TensorFlow checkpoints say.
