@@ -125,6 +125,51 @@ TEST(QuantizedWeights, WrongShapesAndTypesAreRefused) {
             "model.safetensors: \"four.weight_scale\": expected F16 [3, 3], found F32 [3]");
 }
 
+TEST(QuantizedWeights, TellAcrossHowManyPiecesTheirRowsWereTransformed) {
+  const TempFolder folder;
+  QuantizedFile file;
+  const WeightFiles plain = file.write(folder);
+  EXPECT_EQ(require_weight_matrix(plain, kKey, {kRows, kColumns}).pieces, 1u);
+  const std::vector<std::uint8_t> two = {2};
+  file.tensors[kKey + "_pieces"] = QuantizedFile::view(two, DType::u8, {1});
+  const TempFolder other;
+  const WeightFiles transformed = file.write(other);
+  EXPECT_EQ(require_weight_matrix(transformed, kKey, {kRows, kColumns}).pieces, 2u);
+}
+
+TEST(QuantizedWeights, PiecesThatCannotBeAreRefused) {
+  for (const int value : {0, 1, 3, 4, 32, 255}) {  // 4 is no divisor of 70
+    const std::vector<std::uint8_t> pieces = {static_cast<std::uint8_t>(value)};
+    EXPECT_EQ(refusal<FormatError>(
+                  [&](auto& file) {
+                    file.tensors[kKey + "_pieces"] = file.view(pieces, DType::u8, {1});
+                  },
+                  kKey),
+              "model.safetensors: \"" + kKey +
+                  "_pieces\": expected 2, 4, 8 or 16 that divides 70, found " +
+                  std::to_string(value));
+  }
+  const std::vector<std::uint8_t> two = {2, 2, 0, 0};
+  for (const auto& [dtype, shape] :
+       {std::pair(DType::u8, Shape{2}), std::pair(DType::i32, Shape{1})}) {
+    const auto message = refusal<ShapeError>(
+        [&, dtype = dtype, shape = shape](auto& file) {
+          file.tensors[kKey + "_pieces"] = file.view(two, dtype, shape);
+        },
+        kKey);
+    EXPECT_EQ(message.find("model.safetensors: \"" + kKey + "_pieces\": expected U8 [1], found "),
+              0u)
+        << message;
+  }
+  EXPECT_EQ(refusal<FormatError>(
+                [&](auto& file) {
+                  file.tensors["four.weight_pieces"] = file.view(two, DType::u8, {1});
+                },
+                "four.weight"),
+            "model.safetensors: \"four.weight_pieces\": expected no such tensor beside 4-bit "
+            "codes, found 2");
+}
+
 TEST(QuantizedWeights, CodesOfAnotherLibraryAreRefused) {
   const auto message = refusal<FormatError>(
       [](auto& file) {

@@ -207,28 +207,58 @@ TEST(Linear, HasTheSameBitsWithAnyThreadCountAndAnySplitOfTheRows) {
 
 // In int8 too, where each row of the input has a scale of its own.
 TEST(Linear, InInt8HasTheSameBitsWithAnyThreadCountAndAnySplitOfTheRows) {
-  constexpr std::size_t kRows = 40, kIn = 65, kOut = 200;
-  RandomValues random(7);
-  const RandomLinear random_linear(kOut, kIn, random, DType::bf16);
-  LinearParameters parameters = random_linear.parameters();
-  parameters.precision = Precision::int8;
-  const std::vector<float> x = random.take(kRows * kIn);
-  InlineExecutor alone;
-  const Linear<float> linear(parameters, alone);
-  const auto expected = run(linear, x, kRows, alone);
-  ThreadPool pool(4);
-  for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
-    ThreadPool::Team team(pool, num_threads);
-    const Linear<float> packed_by_team(parameters, team);
-    EXPECT_TRUE(same_bits(run(packed_by_team, x, kRows, team), expected)) << num_threads;
-  }
-  for (std::size_t rows = 1; rows <= 16; ++rows) {
-    for (std::size_t first = 0; first + rows <= kRows; first += rows) {
-      const auto found = run(linear, std::span(x).subspan(first * kIn, rows * kIn), rows, alone);
-      ASSERT_TRUE(same_bits(found, std::span(expected).subspan(first * kOut, rows * kOut)))
-          << rows << " rows from " << first;
+  constexpr std::size_t kRows = 40, kOut = 200;
+  for (const auto& [kIn, normalized] : {std::pair(65u, false), std::pair(72u, true)}) {
+    RandomValues random(7);
+    const RandomLinear random_linear(kOut, kIn, random, DType::bf16);
+    LinearParameters parameters = random_linear.parameters();
+    parameters.precision = Precision::int8;
+    parameters.input_is_normalized = normalized;
+    const std::vector<float> x = random.take(kRows * kIn);
+    InlineExecutor alone;
+    const Linear<float> linear(parameters, alone);
+    const auto expected = run(linear, x, kRows, alone);
+    ThreadPool pool(4);
+    for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
+      ThreadPool::Team team(pool, num_threads);
+      const Linear<float> packed_by_team(parameters, team);
+      EXPECT_TRUE(same_bits(run(packed_by_team, x, kRows, team), expected)) << num_threads;
+    }
+    for (std::size_t rows = 1; rows <= 16; ++rows) {
+      for (std::size_t first = 0; first + rows <= kRows; first += rows) {
+        const auto found = run(linear, std::span(x).subspan(first * kIn, rows * kIn), rows, alone);
+        ASSERT_TRUE(same_bits(found, std::span(expected).subspan(first * kOut, rows * kOut)))
+            << rows << " rows from " << first;
+      }
     }
   }
+}
+
+// As the inputs of BERT's layers are: one feature far larger than the rest. Spread over 16 pieces
+// it makes a unit of the codes about a quarter as large.
+TEST(Linear, InInt8AFeatureThatIsFarLargerCostsLessWhereTheInputIsNormalized) {
+  constexpr std::size_t kRows = 20, kIn = 384, kOut = 48;
+  RandomValues random(21);
+  const RandomLinear random_linear(kOut, kIn, random);
+  std::vector<float> x = random.take(kRows * kIn);
+  for (std::size_t r = 0; r < kRows; ++r) x[r * kIn + 77] = 30.0f;
+  InlineExecutor executor;
+  LinearParameters parameters = random_linear.parameters();
+  const auto exact = run(Linear<float>(parameters, executor), x, kRows, executor);
+  parameters.precision = Precision::int8;
+  const auto squared_error = [&](bool normalized) {
+    parameters.input_is_normalized = normalized;
+    const auto found = run(Linear<float>(parameters, executor), x, kRows, executor);
+    double sum = 0;
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      const double error = static_cast<double>(found[i] - exact[i]);
+      sum += error * error;
+    }
+    return sum;
+  };
+  const double plain = squared_error(false), transformed = squared_error(true);
+  EXPECT_GT(transformed, 0.0);
+  EXPECT_LT(transformed, plain / 4);
 }
 
 // A matrix as the codes of a quantized file, in 8 bits or in 4.
@@ -238,16 +268,19 @@ struct QuantizedLinear {
   std::vector<std::uint8_t> nibbles;
   std::vector<float> scales;
   std::vector<std::uint16_t> block_scales;
-  std::vector<float> values;  // what the codes mean
+  std::vector<float> products;  // of codes and scales
+  std::vector<float> values;    // what they mean
+  std::size_t pieces;
 
-  QuantizedLinear(std::size_t out_features, std::size_t in_features, RandomValues& random, int bits)
-      : out(out_features), in(in_features) {
+  QuantizedLinear(std::size_t out_features, std::size_t in_features, RandomValues& random, int bits,
+                  std::size_t num_pieces = 1)
+      : out(out_features), in(in_features), pieces(num_pieces) {
     for (std::size_t o = 0; o < out; ++o) {
       scales.push_back(std::abs(random.next()) + 0.125f);
       for (std::size_t i = 0; i < in; ++i) {
         if (bits == 8) {
           codes.push_back(static_cast<std::int8_t>(random.next() * 127.0f));
-          values.push_back(static_cast<float>(codes.back()) * scales[o]);
+          products.push_back(static_cast<float>(codes.back()) * scales[o]);
           continue;
         }
         if (i % 32 == 0) {
@@ -259,8 +292,11 @@ struct QuantizedLinear {
         } else {
           nibbles.back() = static_cast<std::uint8_t>(nibbles.back() | nibble << 4);
         }
-        values.push_back(static_cast<float>(nibble - 8) * (i % 64 < 32 ? -0.25f : scales[o] / 8));
+        products.push_back(static_cast<float>(nibble - 8) *
+                           (i % 64 < 32 ? -0.25f : scales[o] / 8));
       }
+      values.resize(products.size());
+      simd::kernels().hadamard(products.data() + o * in, in, pieces, values.data() + o * in);
     }
   }
   LinearParameters parameters(Precision precision) const {
@@ -268,7 +304,8 @@ struct QuantizedLinear {
     const auto bytes = [](const auto& v) { return reinterpret_cast<const std::byte*>(v.data()); };
     if (nibbles.empty()) {
       return {.weight = WeightMatrix({bytes(codes), DType::i8, shape},
-                                     TensorView{bytes(scales), DType::f32, {out}}, shape),
+                                     TensorView{bytes(scales), DType::f32, {out}}, shape,
+                                     pieces),
               .bias = {},
               .precision = precision};
     }
@@ -282,9 +319,9 @@ struct QuantizedLinear {
 
 TEST(Linear, CodesOfAFileMeanTheirValuesInEveryPrecision) {
   constexpr std::size_t kRows = 7, kIn = 76, kOut = 45;
-  for (const int bits : {8, 4}) {
+  for (const auto& [bits, pieces] : {std::pair(8, 1u), std::pair(8, 4u), std::pair(4, 1u)}) {
     RandomValues random(11);
-    const QuantizedLinear quantized(kOut, kIn, random, bits);
+    const QuantizedLinear quantized(kOut, kIn, random, bits, pieces);
     const testing::StoredTensor values({kOut, kIn}, quantized.values);
     const std::vector<float> x = random.take(kRows * kIn);
     InlineExecutor executor;
@@ -303,12 +340,14 @@ TEST(Linear, CodesOfAFileMeanTheirValuesInEveryPrecision) {
     in_int8.forward(input.view(), found.view(), executor);
     in_f32.forward(input.view(), expected.view(), executor);
     for (std::size_t r = 0; r < kRows; ++r) {
+      std::vector<float> row(kIn);
+      simd::kernels().hadamard(x.data() + r * kIn, kIn, pieces, row.data());
       float largest = 0;
-      for (std::size_t i = 0; i < kIn; ++i) largest = std::max(largest, std::abs(x[r * kIn + i]));
+      for (const float value : row) largest = std::max(largest, std::abs(value));
       for (std::size_t o = 0; o < kOut; ++o) {
         double sum = 0, largest_weight = 0;
         for (std::size_t i = 0; i < kIn; ++i) {
-          const double value = std::abs(static_cast<double>(quantized.values[o * kIn + i]));
+          const double value = std::abs(static_cast<double>(quantized.products[o * kIn + i]));
           sum += value;
           largest_weight = std::max(largest_weight, value);
         }
@@ -318,6 +357,25 @@ TEST(Linear, CodesOfAFileMeanTheirValuesInEveryPrecision) {
                     0.5001 * unit * sum + weight_error + 1e-4);
       }
     }
+  }
+}
+
+// Query, key and value share one input: codes in another form than the first are made anew.
+TEST(Linear, CodesInSeveralFormsAreBroughtToThatOfTheFirst) {
+  constexpr std::size_t kRows = 5, kIn = 64, kOut = 20;
+  for (const auto& [first, second] : {std::pair(1u, 16u), std::pair(16u, 1u)}) {
+    RandomValues random(13);
+    const QuantizedLinear a(kOut, kIn, random, 8, first), b(kOut, kIn, random, 8, second);
+    const testing::StoredTensor values({kOut, kIn}, b.values);
+    InlineExecutor executor;
+    const std::vector<float> x = random.take(kRows * kIn);
+    const LinearParameters in_int8 = {
+        .weight = values.view(), .bias = {}, .precision = Precision::int8};
+    const std::vector<LinearParameters> mixed{a.parameters(Precision::int8),
+                                              b.parameters(Precision::int8)};
+    const std::vector<LinearParameters> made{a.parameters(Precision::int8), in_int8};
+    EXPECT_TRUE(same_bits(run(Linear<float>(mixed, executor), x, kRows, executor),
+                          run(Linear<float>(made, executor), x, kRows, executor)));
   }
 }
 

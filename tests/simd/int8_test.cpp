@@ -243,6 +243,65 @@ TEST_P(Int8, HalvesRoundToEven) {
   }
 }
 
+// The transform as kernel_table.h writes it down.
+std::vector<float> plain_hadamard(std::vector<float> x, std::size_t pieces) {
+  const std::size_t size = x.size() / pieces;
+  for (std::size_t h = 1; h < pieces; h *= 2) {
+    for (std::size_t k = 0; k < pieces; ++k) {
+      if ((k & h) != 0) continue;
+      for (std::size_t j = 0; j < size; ++j) {
+        float& low = x[k * size + j];
+        float& high = x[(k + h) * size + j];
+        const float sum = low + high;
+        high = low - high;
+        low = sum;
+      }
+    }
+  }
+  return x;
+}
+
+TEST_P(Int8, TheTransformAcrossPiecesIsTheDocumentedOne) {
+  for (std::size_t size = 0; size <= 70; ++size) {
+    for (std::size_t pieces = 1; pieces <= kMostHadamardPieces; pieces *= 2) {
+      const std::size_t count = size * pieces;
+      Random random(static_cast<std::uint32_t>(count) + 7);
+      const std::vector<float> row = random.values(count, -3.0f, 3.0f);
+      std::vector<float> found(count + 1, test::kCanary);
+      target_.hadamard(row.data(), count, pieces, found.data());
+      auto expected = plain_hadamard(row, pieces);
+      expected.push_back(test::kCanary);
+      ASSERT_EQ(difference(found, expected), "") << count << " in " << pieces << " pieces";
+    }
+  }
+}
+
+TEST_P(Int8, TheTransformTwiceMultipliesByThePieces) {
+  for (std::size_t pieces = 1; pieces <= kMostHadamardPieces; pieces *= 2) {
+    std::vector<float> row(pieces * 21), once(row.size()), twice(row.size());
+    for (std::size_t i = 0; i < row.size(); ++i) row[i] = static_cast<float>(i % 37) - 18.0f;
+    target_.hadamard(row.data(), row.size(), pieces, once.data());
+    target_.hadamard(once.data(), row.size(), pieces, twice.data());
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      ASSERT_EQ(twice[i], row[i] * static_cast<float>(pieces));  // integers: exact
+    }
+  }
+}
+
+TEST(HadamardPieces, AreAsManyAsDivideTheRow) {
+  for (const auto& [count, pieces] : {std::pair<std::size_t, std::size_t>{0, 1},
+                                      {1, 1},
+                                      {2, 2},
+                                      {7, 1},
+                                      {312, 8},
+                                      {384, 16},
+                                      {512, 16},
+                                      {768, 16},
+                                      {20, 4}}) {
+    EXPECT_EQ(hadamard_pieces(count), pieces) << count;
+  }
+}
+
 // Half-size weights: the same product over the widened weights.
 TEST_P(Int8, HalfSizeWeightsGiveTheBitsOfTheSameValuesInFloat32) {
   for (const bool bfloat16 : {false, true}) {

@@ -70,6 +70,20 @@ std::uint64_t int8_bits(const Kernels& kernels) {
   return hash(wide, state);
 }
 
+std::uint64_t hadamard_bits(const Kernels& kernels) {
+  std::uint64_t state = 1;
+  for (std::uint32_t size = 0; size < 70; ++size) {
+    Random random(size);
+    for (std::size_t pieces = 1; pieces <= kMostHadamardPieces; pieces *= 2) {
+      const std::vector<float> row = random.values(size * pieces);
+      std::vector<float> transformed(row.size());
+      kernels.hadamard(row.data(), row.size(), pieces, transformed.data());
+      state = hash(transformed, state);
+    }
+  }
+  return state;
+}
+
 std::uint64_t attention_bits(const Kernels& kernels) {
   std::uint64_t state = 1;
   for (std::uint32_t i = 0; i < 40; ++i) {
@@ -152,7 +166,8 @@ int main() {
   } groups[] = {
       {"linear", linear_bits},     {"attention", attention_bits}, {"layer_norm", layer_norm_bits},
       {"rotary", rotary_bits},     {"activate", activation_bits}, {"sums", sum_bits},
-      {"widening", widening_bits}, {"half", half_bits},           {"int8", int8_bits}};
+      {"widening", widening_bits}, {"half", half_bits},           {"int8", int8_bits},
+      {"hadamard", hadamard_bits}};
   bool same = true;
   for (const auto& group : groups) {
     const std::uint64_t expected = group.bits(kernels_for(Isa::scalar));

@@ -29,6 +29,12 @@ namespace semblance {
 //   value[r, c] = <key>[r, c] * <key>_scale[r], in float32.
 //   A writer keeps codes within [-127, 127]; scales are finite and not negative, 0 for a row of
 //   zeros. The plain choice is scale = max |row| / 127, code = round(value / scale).
+//   <key>_pieces  U8 [1], optional: 2, 4, 8 or 16, a divisor of columns
+//   With it the codes are those of the transformed row. A row falls into that many equal pieces
+//   x(0), x(1), ...; for h = 1, 2, 4, ... below their number every pair x(k), x(k + h) whose k lacks
+//   the bit h becomes x(k) + x(k + h), x(k) - x(k + h) (the Walsh-Hadamard transform without its
+//   factor). A writer transforms the row, quantizes it as above, and divides the scale by the
+//   number of pieces; a reader applies the same transform, in float32, to codes times scale.
 //
 // 4 bits, in blocks of 32 columns; columns must be even:
 //   <key>         U8 [rows, columns / 2]
@@ -58,10 +64,12 @@ inline constexpr std::string_view kQuantizationKey = "semblance_quantization";
 inline constexpr std::string_view kQuantizationVersion = "1";
 inline constexpr std::string_view kPrecisionKey = "semblance_precision";
 inline constexpr std::string_view kScaleSuffix = "_scale";
+inline constexpr std::string_view kPiecesSuffix = "_pieces";
 
 // The matrix `key` of the given shape as the files hold it, floating-point or quantized. Throws
 // ShapeError where it, or its scale, is missing or has another dtype or shape; FormatError for
-// codes in a file that does not say that it has this form, and for a scale that is not a number.
+// codes in a file that does not say that it has this form, and for a scale or a number of pieces
+// that cannot be.
 WeightMatrix require_weight_matrix(const WeightFiles& files, const std::string& key,
                                    const Shape& shape);
 
@@ -101,6 +109,24 @@ inline void check_scales(const WeightFiles& files, const std::string& key,
       refuse(i, "finite scales", (values[i] & 0x3FF) != 0 ? "nan" : "inf");
     }
   }
+}
+
+// 1 where the file does not say.
+inline std::size_t read_pieces(const WeightFiles& files, const std::string& matrix_key,
+                               std::size_t columns) {
+  const std::string key = matrix_key + std::string(kPiecesSuffix);
+  const auto tensor = files.find(key);
+  if (!tensor) return 1;
+  if (tensor->dtype != DType::u8 || tensor->shape != Shape{1}) {
+    throw ShapeError(files.file_of(key), key, "U8 [1]", tensor->to_string());
+  }
+  const std::size_t pieces = tensor->as<std::uint8_t>()[0];
+  if (pieces < 2 || kMostPieces % pieces != 0 || columns % pieces != 0) {
+    throw FormatError(files.file_of(key), key,
+                      "2, 4, 8 or 16 that divides " + std::to_string(columns),
+                      std::to_string(pieces));
+  }
+  return pieces;
 }
 
 }  // namespace detail
@@ -165,7 +191,13 @@ inline WeightMatrix require_weight_matrix(const WeightFiles& files, const std::s
     throw ShapeError(files.file_of(scale_key), scale_key, expected, scales.to_string());
   }
   detail::check_scales(files, scale_key, scales);
-  return {std::move(elements), std::move(scales), shape};
+  const std::size_t pieces = detail::read_pieces(files, key, shape[1]);
+  if (four_bits && pieces != 1) {
+    const std::string pieces_key = key + std::string(kPiecesSuffix);
+    throw FormatError(files.file_of(pieces_key), pieces_key, "no such tensor beside 4-bit codes",
+                      std::to_string(pieces));
+  }
+  return {std::move(elements), std::move(scales), shape, pieces};
 }
 
 }  // namespace semblance

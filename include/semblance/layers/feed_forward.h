@@ -22,7 +22,7 @@ template <LayerScalar Scalar, ActivationFunction Activation>
 class FeedForward {
  public:
   FeedForward(const FeedForwardParameters& parameters, Executor& executor)
-      : intermediate_(parameters.intermediate, executor),
+      : intermediate_(with_normalized_input(parameters.intermediate), executor),
         output_(parameters.output, executor),
         output_layer_norm_(parameters.output_layer_norm) {}
 

@@ -26,11 +26,13 @@ struct QuantizedRows {
   AlignedBuffer<std::byte> codes;     // [rows, int8_row_bytes(features)]
   AlignedBuffer<float> scales;        // [rows]
   AlignedBuffer<std::int32_t> zeros;  // [rows]
+  AlignedBuffer<float> transformed;   // [slices, features]: one row of each slice of parallel work
 
-  void reserve(std::size_t rows, std::size_t features) {
+  void reserve(std::size_t rows, std::size_t features, std::size_t concurrency) {
     codes.reserve_discarding(rows * simd::kernels().int8_row_bytes(features));
     scales.reserve_discarding(rows);
     zeros.reserve_discarding(rows);
+    transformed.reserve_discarding(concurrency * features);
   }
 };
 
@@ -166,8 +168,23 @@ class FloatWeights {
   AlignedBuffer<std::byte> own_packed_;  // empty when it lies in a store
 };
 
-// Weights as 8-bit codes with a scale a row: those of the file where it has them, else quantized
-// here by the rule of simd::Kernels::quantize_row. Inputs are quantized a row at a time.
+// A row of weights as 8-bit codes, for an input that is transformed across `pieces`: w x = (H w /
+// pieces) (H x), where H w is what is quantized, by the rule of simd::Kernels::quantize_row. Returns
+// the scale, divided by pieces.
+//   row      [columns]
+//   scratch  [columns], for H w
+static_assert(kMostPieces == simd::kMostHadamardPieces);
+inline float quantize_weight_row(const float* row, std::size_t columns, std::size_t pieces,
+                                 float* scratch, std::int8_t* codes) {
+  const simd::Kernels& kernels = simd::kernels();
+  if (pieces == 1) return kernels.quantize_row(row, columns, codes);
+  kernels.hadamard(row, columns, pieces, scratch);
+  return kernels.quantize_row(scratch, columns, codes) / static_cast<float>(pieces);
+}
+
+// Weights as 8-bit codes with a scale a row: those of the file where it has them in the form wanted
+// here, else quantized here. The form is that of the first codes that the file has; without any,
+// inputs that are normalized are transformed across pieces. Inputs are quantized a row at a time.
 class Int8Weights {
  public:
   Int8Weights(std::span<const LinearParameters> parts, std::size_t out_features, Executor& executor)
@@ -179,6 +196,7 @@ class Int8Weights {
                        std::to_string(simd::kMaxInt8Features) + " columns, found " +
                        std::to_string(in_features_));
     }
+    pieces_ = pieces_of(parts);
     const std::size_t width = kernels_->panel_width;
     assert(width <= kMaxPanelWidth);
     const std::size_t num_panels = (out_features_ + width - 1) / width;
@@ -207,12 +225,19 @@ class Int8Weights {
     QuantizedRows& input = scratch == nullptr ? own : *scratch;
     const std::size_t rows = product.input.rows;
     const std::size_t row_bytes = kernels_->int8_row_bytes(in_features_);
-    input.reserve(rows, in_features_);
-    parallel_slices(executor, rows, 1, [&](std::size_t, std::size_t first, std::size_t last) {
-      kernels_->quantize_rows(product.input.data + first * product.input.stride,
-                              product.input.stride, last - first, in_features_,
+    input.reserve(rows, in_features_, executor.concurrency());
+    const auto quantize = [&](const float* values, std::size_t first, std::size_t count) {
+      kernels_->quantize_rows(values, product.input.stride, count, in_features_,
                               input.codes.data() + first * row_bytes, input.scales.data() + first,
                               input.zeros.data() + first);
+    };
+    parallel_slices(executor, rows, 1, [&](std::size_t slice, std::size_t first, std::size_t last) {
+      if (pieces_ == 1) return quantize(product.input.row(first), first, last - first);
+      float* transformed = input.transformed.data() + slice * in_features_;
+      for (std::size_t row = first; row < last; ++row) {
+        kernels_->hadamard(product.input.row(row), in_features_, pieces_, transformed);
+        quantize(transformed, row, 1);
+      }
     });
     const auto columns = [&](std::size_t, std::size_t first, std::size_t last) {
       kernels_->linear_int8({.input = input.codes.data(),
@@ -243,14 +268,23 @@ class Int8Weights {
     std::array<float, kMaxPanelWidth> scales;
     std::vector<std::int8_t> codes;
     AlignedBuffer<float> row;
+    AlignedBuffer<float> transformed;
   };
+
+  static std::size_t pieces_of(std::span<const LinearParameters> parts) noexcept {
+    for (const auto& part : parts) {
+      if (part.weight.elements.dtype == DType::i8) return part.weight.pieces;
+    }
+    const LinearParameters& first = parts.front();
+    return first.input_is_normalized ? simd::hadamard_pieces(first.weight.columns()) : 1;
+  }
 
   void gather(const WeightMatrix& weight, std::size_t first_row, std::size_t count,
               std::size_t place, Panel& panel) const {
     for (std::size_t i = 0; i < count; ++i) {
       const std::size_t row = first_row + i;
       const std::size_t column = place + i;
-      if (weight.elements.dtype == DType::i8) {
+      if (weight.elements.dtype == DType::i8 && weight.pieces == pieces_) {
         panel.columns[column] = weight.elements.as<std::int8_t>().data() + row * in_features_;
         panel.scales[column] = weight.scales->as<float>()[row];
         continue;
@@ -265,7 +299,9 @@ class Int8Weights {
       }
       panel.codes.resize(kMaxPanelWidth * in_features_);
       std::int8_t* codes = panel.codes.data() + column * in_features_;
-      panel.scales[column] = kernels_->quantize_row(values, in_features_, codes);
+      panel.transformed.reserve_discarding(in_features_);
+      panel.scales[column] = quantize_weight_row(values, in_features_, pieces_,
+                                                 panel.transformed.data(), codes);
       panel.columns[column] = codes;
     }
   }
@@ -273,6 +309,7 @@ class Int8Weights {
   const simd::Kernels* kernels_;
   std::size_t in_features_;
   std::size_t out_features_;
+  std::size_t pieces_ = 1;
   AlignedBuffer<std::byte> packed_;
 };
 

@@ -28,7 +28,15 @@ struct LinearParameters {
   // What to keep the weights in; the reference in double takes them as they are.
   Precision precision = Precision::f32;
   PackedPlace packed = {};         // of a Linear whose first part this is
+  // The input comes out of a LayerNorm, where few features are far larger than the others: in int8
+  // it is transformed across pieces (simd::Kernels::hadamard) before it is quantized.
+  bool input_is_normalized = false;
 };
+
+inline LinearParameters with_normalized_input(LinearParameters parameters) {
+  parameters.input_is_normalized = true;
+  return parameters;
+}
 
 struct LayerNormParameters {
   TensorView weight;  // gamma [size]
@@ -64,13 +72,19 @@ void copy_elements(const TensorView& from, std::size_t first, std::size_t count,
 }
 
 // Values of a row of a quantized matrix, columns [first, first + count): code times scale, one
-// product in float32.
+// product in float32; then the transform, which is its own inverse, where there is one.
 inline void dequantize_row(const WeightMatrix& from, std::size_t row, std::size_t first,
                            std::size_t count, float* to) {
   const simd::Kernels& kernels = simd::kernels();
   if (from.elements.dtype == DType::i8) {
     const std::int8_t* codes = from.elements.as<std::int8_t>().data() + row * from.columns();
-    kernels.int8_to_float32(codes + first, from.scales->as<float>()[row], count, to);
+    const float scale = from.scales->as<float>()[row];
+    if (from.pieces == 1) return kernels.int8_to_float32(codes + first, scale, count, to);
+    const std::size_t columns = from.columns();
+    AlignedBuffer<float> values(2 * columns);
+    kernels.int8_to_float32(codes, scale, columns, values.data());
+    kernels.hadamard(values.data(), columns, from.pieces, values.data() + columns);
+    std::copy_n(values.data() + columns + first, count, to);
     return;
   }
   const std::size_t num_blocks = from.scales->shape[1];

@@ -38,7 +38,10 @@ class SelfAttention {
  public:
   SelfAttention(const SelfAttentionParameters& parameters, const Positions* positions,
                 Executor& executor)
-      : query_key_value_(std::array{parameters.query, parameters.key, parameters.value}, executor),
+      : query_key_value_(std::array{with_normalized_input(parameters.query),
+                                    with_normalized_input(parameters.key),
+                                    with_normalized_input(parameters.value)},
+                         executor),
         output_(parameters.output, executor),
         output_layer_norm_(parameters.output_layer_norm),
         num_attention_heads_(parameters.num_attention_heads),

@@ -45,7 +45,8 @@ class Workspace {
     intermediate_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.intermediate_size));
     num_tokens_ = tokens;
     if (sizes.int8) {
-      quantized_rows_.reserve(tokens, std::max(sizes.hidden_size, sizes.intermediate_size));
+      quantized_rows_.reserve(tokens, std::max(sizes.hidden_size, sizes.intermediate_size),
+                              concurrency);
     }
     if constexpr (std::same_as<Scalar, float>) {
       constexpr std::size_t kLine = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);

@@ -63,6 +63,15 @@ struct Int8LinearCall {
   std::size_t output_stride = 0;
 };
 
+inline constexpr std::size_t kMostHadamardPieces = 16;
+
+// The pieces that rows of `count` values are transformed across: as many as can be.
+constexpr std::size_t hadamard_pieces(std::size_t count) noexcept {
+  std::size_t pieces = 1;
+  while (pieces < kMostHadamardPieces && count != 0 && count % (2 * pieces) == 0) pieces *= 2;
+  return pieces;
+}
+
 // 255 * 128 * in_features must stay below 2^31: codes of the input less their zero point lie in
 // [-255, 255], those of the weights in [-128, 127].
 inline constexpr std::size_t kMaxInt8Features = 0x7FFFFFFF / (255 * 128);
@@ -181,6 +190,17 @@ struct Kernels {
   void (*pack_int8)(const std::int8_t* const* columns, const float* scales, std::size_t num_columns,
                     std::size_t in_features, std::byte* panel) noexcept = nullptr;
   void (*linear_int8)(const Int8LinearCall& call) noexcept = nullptr;
+
+  // Walsh-Hadamard transform across the `pieces` equal pieces of a row, without its factor: every
+  // output is a sum of one value of each piece, with signs. What is large in one feature only is
+  // spread over as many as there are pieces, and rows of 8-bit codes become that much finer (Ashkboos
+  // et al. 2024, QuaRot). Applied twice it multiplies by `pieces`.
+  //   input   [count], pieces a power of two up to kMostHadamardPieces that divides count
+  //   output  [count], may not alias the input
+  // With p pieces of n values x(k)[j]: for h = 1, 2, 4, ... below p, every pair of pieces k and k + h
+  // whose k lacks the bit h becomes x(k) + x(k + h) and x(k) - x(k + h), in float32.
+  void (*hadamard)(const float* input, std::size_t count, std::size_t pieces,
+                   float* output) noexcept = nullptr;
 
   std::size_t (*attention_scratch)(std::size_t length, std::size_t head_dim) noexcept = nullptr;
   void (*attention)(const AttentionCall& call) noexcept = nullptr;

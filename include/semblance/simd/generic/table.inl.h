@@ -17,6 +17,7 @@ inline Kernels make_kernels(Isa isa) noexcept {
   table.linear_int8 = linear_int8<Dot>;
   table.quantize_row = quantize_row;
   table.int8_to_float32 = int8_to_float32;
+  table.hadamard = hadamard;
   table.attention_scratch = attention_scratch;
   table.attention = attention;
   table.layer_norm = layer_norm;
