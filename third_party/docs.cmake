@@ -4,7 +4,7 @@ if(NOT DOXYGEN_FOUND)
   return()
 endif()
 set(DOXYGEN_PROJECT_BRIEF "Sentence vectors from published BERT folders on ordinary CPUs")
-set(DOXYGEN_USE_MDFILE_AS_MAINPAGE README.md)
+set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${PROJECT_SOURCE_DIR}/README.md)
 set(DOXYGEN_STRIP_FROM_PATH ${PROJECT_SOURCE_DIR}/include)
 set(DOXYGEN_STRIP_FROM_INC_PATH ${PROJECT_SOURCE_DIR}/include)
 set(DOXYGEN_FILE_PATTERNS *.h *.md)
@@ -16,9 +16,14 @@ set(DOXYGEN_EXTRACT_ALL YES)
 set(DOXYGEN_MULTILINE_CPP_IS_BRIEF NO)
 set(DOXYGEN_JAVADOC_AUTOBRIEF YES)
 set(DOXYGEN_GENERATE_LATEX NO)
-# The comments are plain ones: those above a declaration and those behind it become Doxygen's.
-set(DOXYGEN_FILTER_PATTERNS
-  "*.h=\"sed -E -e 's,^( *)// ?,\\1/// ,' -e 's,([^ /]) +// ,\\1 ///< ,'\"")
+set(DOXYGEN_FILTER_PATTERNS "*.h=\"sed -E -f ${CMAKE_CURRENT_LIST_DIR}/doxygen.sed\"")
 set(DOXYGEN_VERBATIM_VARS DOXYGEN_FILTER_PATTERNS)
 doxygen_add_docs(semblance_docs include README.md examples/guide
   COMMENT "The reference: ${CMAKE_CURRENT_BINARY_DIR}/html/index.html")
+
+if(SEMBLANCE_BUILD_TESTS)
+  add_test(NAME Reference.HasNoWarnings
+    COMMAND Doxygen::doxygen ${CMAKE_CURRENT_BINARY_DIR}/Doxyfile.semblance_docs
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  set_tests_properties(Reference.HasNoWarnings PROPERTIES FAIL_REGULAR_EXPRESSION "warning: |error: ")
+endif()
