@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "support/allocations.h"
+#include "support/forked.h"
 
 namespace semblance {
 namespace {
@@ -36,6 +37,27 @@ TEST(ThreadPool, StartsNoThreadBeforeOneIsBorrowed) {
   EXPECT_EQ(pool.num_cores(), 4u);
   EXPECT_EQ(pool.num_workers(), 0u);
   EXPECT_EQ(ThreadPool(0).num_cores(), 1u);
+}
+
+TEST(ThreadPool, OfAChildProcessHasThreadsOfItsOwn) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the thread sanitizer allows no threads in a fork";
+#endif
+  ThreadPool& pool = ThreadPool::shared();
+  Team before(pool, 3);
+  EXPECT_EQ(members_of(before).size(), before.concurrency());
+  const auto child = [&] {
+    // Forked once more, as a server of worker processes does.
+    const auto use = [&] {
+      Team team(pool, 4);
+      return team.concurrency() == 4 && members_of(team).size() == 4 && pool.num_workers() == 3;
+    };
+    std::size_t done = 0;
+    before.run(10, [&](std::size_t i) { done += i; });  // on the caller alone
+    return done == 45 && use() && testing::true_in_a_fork(use);
+  };
+  EXPECT_TRUE(testing::true_in_a_fork(child));
+  EXPECT_EQ(members_of(before).size(), before.concurrency());
 }
 
 TEST(Team, OfOneThreadStartsNoneAndRunsOnTheCaller) {

@@ -12,6 +12,7 @@
 #include "semblance/search/similarity.h"
 #include "semblance/semblance.h"
 #include "support/allocations.h"
+#include "support/forked.h"
 #include "support/golden_model.h"
 
 namespace semblance {
@@ -184,6 +185,20 @@ TEST_F(SentenceEncoderTest, ManyThreadsMayEncodeAtOnce) {
   }
   for (auto& thread : threads) thread.join();
   EXPECT_EQ(wrong, 0);
+}
+
+TEST_F(SentenceEncoderTest, EncodesInAChildProcessAsInItsParent) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "the thread sanitizer allows no threads in a fork";
+#endif
+  const auto all = texts();
+  const EncodeOptions options{.batch_size = 7, .num_threads = 3};
+  const auto expected = encoder.encode(all, options).values;  // its threads stay in the parent
+  EXPECT_TRUE(testing::true_in_a_fork([&] {
+    return encoder.encode(all, options).values == expected &&
+           SentenceEncoder::load(golden.folder()).encode(all, options).values == expected;
+  }));
+  EXPECT_EQ(encoder.encode(all, options).values, expected);
 }
 
 TEST_F(SentenceEncoderTest, TheCallersExecutorRunsTheWork) {

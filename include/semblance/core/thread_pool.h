@@ -1,5 +1,9 @@
 #pragma once
 
+#if defined(__unix__) || defined(__APPLE__)
+#include <pthread.h>
+#endif
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
@@ -7,6 +11,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <thread>
 #include <utility>
 
@@ -93,11 +98,10 @@ class ThreadPool {
  public:
   class Team;
 
-  // The pool of this process.
-  static ThreadPool& shared() {
-    static ThreadPool pool;
-    return pool;
-  }
+  // The pool of this process. The child of a fork() has a fresh one, since threads do not live on
+  // in it; a Team made before goes on there without its workers. Fork while no other thread
+  // encodes: locks that it holds stay locked in the child.
+  static ThreadPool& shared();
 
   explicit ThreadPool(std::size_t num_cores = available_cores())
       : num_cores_(std::max<std::size_t>(num_cores, 1)) {}
@@ -115,19 +119,50 @@ class ThreadPool {
   }
 
  private:
+  union Shared;
+
+  ThreadPool(std::size_t num_cores, std::size_t num_forks)
+      : num_cores_(num_cores), num_forks_(num_forks) {}
+
   const std::size_t num_cores_;
+  const std::size_t num_forks_ = 0;  // from the process where it was first made to this one
   mutable std::mutex mutex_;
   std::unique_ptr<detail::Worker> idle_;  // the head of a list
   std::size_t num_workers_ = 0;
   std::size_t num_busy_ = 0;  // callers and borrowed workers
 };
 
+// Where the shared pool lies. In a child it is made once more in the same place: nothing of the old
+// one is touched, nor memory allocated.
+union ThreadPool::Shared {
+  ThreadPool pool;
+
+  Shared() : pool() {
+#if defined(__unix__) || defined(__APPLE__)
+    ::pthread_atfork(nullptr, nullptr, [] {
+      ThreadPool& old = shared();
+      const std::size_t num_cores = old.num_cores_;
+      const std::size_t num_forks = old.num_forks_ + 1;
+      ::new (&old) ThreadPool(num_cores, num_forks);
+    });
+#endif
+  }
+  Shared(const Shared&) = delete;
+  Shared& operator=(const Shared&) = delete;
+  ~Shared() { pool.~ThreadPool(); }
+};
+
+inline ThreadPool& ThreadPool::shared() {
+  static Shared shared;
+  return shared.pool;
+}
+
 // The calling thread and the workers it borrowed, for as long as this lives.
 class ThreadPool::Team final : public Executor {
  public:
   // At most num_threads threads, the caller included; 0 means as many as there are cores. A number
   // above the cores is honoured.
-  Team(ThreadPool& pool, std::size_t num_threads) : pool_(pool) {
+  Team(ThreadPool& pool, std::size_t num_threads) : pool_(pool), num_forks_(pool.num_forks_) {
     if (num_threads == 0) num_threads = pool.num_cores();
     const std::lock_guard lock(pool_.mutex_);
     ++pool_.num_busy_;
@@ -144,6 +179,11 @@ class ThreadPool::Team final : public Executor {
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
   ~Team() override {
+    if (forked()) {
+      // NOLINTNEXTLINE(bugprone-unused-return-value): threads of the parent, not to be joined here
+      static_cast<void>(members_.release());
+      return;
+    }
     const std::lock_guard lock(pool_.mutex_);
     pool_.num_busy_ -= concurrency_;
     while (members_) {
@@ -157,7 +197,7 @@ class ThreadPool::Team final : public Executor {
   std::size_t concurrency() const noexcept override { return concurrency_; }
 
   void run(std::size_t num_tasks, FunctionRef<void(std::size_t)> task) override {
-    if (concurrency_ == 1 || num_tasks <= 1) {
+    if (concurrency_ == 1 || num_tasks <= 1 || forked()) {
       for (std::size_t i = 0; i < num_tasks; ++i) task(i);
       return;
     }
@@ -202,7 +242,10 @@ class ThreadPool::Team final : public Executor {
     }
   }
 
+  bool forked() const noexcept { return num_forks_ != pool_.num_forks_; }
+
   ThreadPool& pool_;
+  const std::size_t num_forks_;
   std::unique_ptr<detail::Worker> members_;  // the head of a list
   std::size_t concurrency_ = 1;
 };
