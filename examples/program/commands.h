@@ -14,6 +14,7 @@ void add_whiten(CLI::App& parser);
 void add_evaluate(CLI::App& parser);
 void add_mine(CLI::App& parser);
 void add_cluster(CLI::App& parser);
+void add_map(CLI::App& parser);
 void add_bench(CLI::App& parser);
 void add_quantize(CLI::App& parser);
 

@@ -13,6 +13,7 @@
 #include "model_options.h"
 #include "output_file.h"
 #include "progress_bar.h"
+#include "score_plot.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/evaluation/evaluator.h"
 #include "semblance/evaluation/score_file.h"
@@ -144,9 +145,22 @@ std::string as_json(const std::vector<SetResult>& results) {
   return json + "}\n";
 }
 
+std::string as_plot(const std::vector<TestSet>& sets, const std::vector<SetResult>& results) {
+  std::vector<ScoredSet> plotted;
+  for (std::size_t i = 0; i < sets.size(); ++i) {
+    auto& set = plotted.emplace_back();
+    set.name = column_name(sets[i].file);
+    set.note = "Spearman " + fixed(100 * *results[i].evaluation.spearman, 2);
+    for (const auto& pair : sets[i].pairs) set.scores.push_back(pair.score);
+    set.cosines = results[i].evaluation.scores;
+  }
+  return score_plot(plotted);
+}
+
 struct Evaluate {
   ModelOptions model;
   std::string whitening;
+  std::string plot;
   bool json = false;
   bool threshold = false;
   std::vector<std::string> files;
@@ -206,6 +220,9 @@ struct Evaluate {
       options.whitening = &*saved;
     }
 
+    std::optional<OutputFile> picture;
+    if (!plot.empty()) picture.emplace(plot);
+
     std::vector<SetResult> results;
     {
       ProgressBar bar;
@@ -219,6 +236,10 @@ struct Evaluate {
         results.push_back(evaluate(set, encoder, options));
         num_done += results.back().evaluation.num_sentences;
       }
+    }
+    if (picture) {
+      picture->write(as_plot(sets, results));
+      picture->commit();
     }
     OutputFile output("-");
     output.write(json ? as_json(results)
@@ -242,6 +263,8 @@ void add_evaluate(CLI::App& parser) {
   command->add_flag("--threshold", evaluate->threshold,
                     "Also the cosines above which to call a pair the same, for scores 0 and 1");
   command->add_flag("--json", evaluate->json, "JSON instead of a table; correlations not x100");
+  command->add_option("--plot", evaluate->plot, "Also a picture, SVG: score against cosine")
+      ->type_name("FILE");
   command->add_option("FILE", evaluate->files, "Pairs: sentence1, sentence2 and score with tabs")
       ->required()
       ->type_name("");

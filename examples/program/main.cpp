@@ -40,6 +40,7 @@ int main(int argc, char** argv) {
   program::add_evaluate(parser);
   program::add_mine(parser);
   program::add_cluster(parser);
+  program::add_map(parser);
   program::add_quantize(parser);
   program::add_bench(parser);
   try {
