@@ -38,6 +38,9 @@ plain() {
   need aarch64-linux-gnu-g++:g++-aarch64-linux-gnu qemu-aarch64-static:qemu-user-static
   command -v aarch64-linux-gnu-g++ >/dev/null && command -v qemu-aarch64-static >/dev/null ||
     echo "SKIPPED: the test of the NEON kernels: no cross compiler and emulator can be had here"
+  # Here, since of tests that run side by side one would hold the lock of apt.
+  need python3-venv python3-dev || echo "SKIPPED: the tests of the Python package and the server"
+  need chromium:chromium || echo "SKIPPED: the server's page in a browser: none can be had here"
   build build -DSEMBLANCE_BUILD_EXAMPLES=ON && run_tests build
 }
 
@@ -76,7 +79,7 @@ tidy() {
 }
 
 [ $# -gt 0 ] || set -- plain sanitized threads
-need_to_build libgtest-dev libcpp-httplib-dev || exit 1
+need_to_build libgtest-dev libcpp-httplib-dev pkg-config:pkg-config || exit 1
 failed=
 for stage; do
   case $stage in

@@ -18,4 +18,4 @@ python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
   echo "pip cannot bring its packages: not run"
   exit 77
 }
-"$folder/bin/python" -m pytest -q -p no:cacheprovider tests/server
+"$folder/bin/python" -m pytest -q -rs -p no:cacheprovider tests/server
