@@ -1,11 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <functional>
+#include <cstring>
 #include <limits>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -13,6 +15,44 @@
 #include <vector>
 
 namespace semblance {
+
+namespace detail {
+
+// A hash with a key of this process, so that nobody can make up tokens that fall into one slot and
+// take quadratic time: 8 bytes at a time, folded by a product of 128 bits with secret factors.
+class KeyedHash {
+ public:
+  KeyedHash() {
+    std::random_device source;
+    for (std::uint64_t& word : key_) word = (std::uint64_t{source()} << 32 | source()) | 1;
+  }
+
+  std::size_t operator()(std::string_view text) const noexcept {
+    std::uint64_t state = key_[0] ^ text.size();
+    while (text.size() > 8) {
+      state = fold(state ^ word(text.substr(0, 8)), key_[1]);
+      text.remove_prefix(8);
+    }
+    state = fold(state ^ word(text), key_[1]);
+    return static_cast<std::size_t>(fold(state ^ key_[3], key_[2]));
+  }
+
+ private:
+  static std::uint64_t word(std::string_view bytes) noexcept {
+    std::uint64_t value = 0;
+    if (!bytes.empty()) std::memcpy(&value, bytes.data(), bytes.size());
+    return value;
+  }
+  static std::uint64_t fold(std::uint64_t a, std::uint64_t b) noexcept {
+    __extension__ using Product = unsigned __int128;
+    const Product product = static_cast<Product>(a) * b;
+    return static_cast<std::uint64_t>(product) ^ static_cast<std::uint64_t>(product >> 64);
+  }
+
+  std::array<std::uint64_t, 4> key_;
+};
+
+}  // namespace detail
 
 // Tokens and their ids. Tokens are any bytes, the empty token included; ids need not be dense.
 class Vocabulary {
@@ -70,7 +110,7 @@ class Vocabulary {
   // Where the token is, or the empty slot where it would go.
   std::size_t find_slot(std::string_view token) const noexcept {
     const std::size_t mask = index_.size() - 1;
-    std::size_t slot = std::hash<std::string_view>{}(token)&mask;
+    std::size_t slot = hash_(token) & mask;
     while (index_[slot] != kEmpty && text_of(entries_[index_[slot]]) != token) {
       slot = (slot + 1) & mask;
     }
@@ -83,6 +123,7 @@ class Vocabulary {
     }
   }
 
+  detail::KeyedHash hash_;
   std::string text_;  // all tokens, one after the other
   std::vector<Entry> entries_;
   std::vector<std::uint32_t> index_;  // open addressing, a power of two of slots
