@@ -169,8 +169,8 @@ class FloatWeights {
 };
 
 // A row of weights as 8-bit codes, for an input that is transformed across `pieces`: w x = (H w /
-// pieces) (H x), where H w is what is quantized, by the rule of simd::Kernels::quantize_row. Returns
-// the scale, divided by pieces.
+// pieces) (H x), where H w is what is quantized, by the rule of simd::Kernels::quantize_row.
+// Returns the scale, divided by pieces.
 //   row      [columns]
 //   scratch  [columns], for H w
 static_assert(kMostPieces == simd::kMostHadamardPieces);
@@ -300,8 +300,8 @@ class Int8Weights {
       panel.codes.resize(kMaxPanelWidth * in_features_);
       std::int8_t* codes = panel.codes.data() + column * in_features_;
       panel.transformed.reserve_discarding(in_features_);
-      panel.scales[column] = quantize_weight_row(values, in_features_, pieces_,
-                                                 panel.transformed.data(), codes);
+      panel.scales[column] =
+          quantize_weight_row(values, in_features_, pieces_, panel.transformed.data(), codes);
       panel.columns[column] = codes;
     }
   }

@@ -193,12 +193,12 @@ struct Kernels {
 
   // Walsh-Hadamard transform across the `pieces` equal pieces of a row, without its factor: every
   // output is a sum of one value of each piece, with signs. What is large in one feature only is
-  // spread over as many as there are pieces, and rows of 8-bit codes become that much finer (Ashkboos
-  // et al. 2024, QuaRot). Applied twice it multiplies by `pieces`.
+  // spread over as many as there are pieces, and rows of 8-bit codes become that much finer
+  // (Ashkboos et al. 2024, QuaRot). Applied twice it multiplies by `pieces`.
   //   input   [count], pieces a power of two up to kMostHadamardPieces that divides count
   //   output  [count], may not alias the input
-  // With p pieces of n values x(k)[j]: for h = 1, 2, 4, ... below p, every pair of pieces k and k + h
-  // whose k lacks the bit h becomes x(k) + x(k + h) and x(k) - x(k + h), in float32.
+  // With p pieces of n values x(k)[j]: for h = 1, 2, 4, ... below p, every pair of pieces k and k +
+  // h whose k lacks the bit h becomes x(k) + x(k + h) and x(k) - x(k + h), in float32.
   void (*hadamard)(const float* input, std::size_t count, std::size_t pieces,
                    float* output) noexcept = nullptr;
 
