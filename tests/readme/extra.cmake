@@ -1,4 +1,4 @@
-# Every code block of README.md compiles and runs.
+# Every code block of README.md and of the guide compiles and runs.
 if(SEMBLANCE_BUILD_EXAMPLES)
   add_test(NAME Readme.EveryCodeBlockCompilesAndRuns
     COMMAND sh ${CMAKE_CURRENT_LIST_DIR}/check_readme.sh ${PROJECT_SOURCE_DIR}

@@ -10,10 +10,13 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import openai
 import pytest
+
+GUIDE = Path(__file__).resolve().parent.parent.parent / "examples" / "guide"
 
 
 def client_of(server):
@@ -55,6 +58,15 @@ def test_openai_client_gets_the_librarys_bits(start, encode, sentences):
     assert [model.id for model in client.models.list()] == ["bert-mlm"]
     _, raw = post(server, "/v1/embeddings", {"model": "bert-mlm", "input": sentences, "encoding_format": "base64"})
     assert np.array_equal(np.frombuffer(base64.b64decode(raw["data"][0]["embedding"]), "<f4"), expected[0])
+
+
+def test_the_guides_code_runs(start, capsys):
+    server = start("--name", "bge-small-zh-v1.5")
+    guide = (GUIDE / "at_home.md").read_text("utf-8")
+    code = re.search(r"```python\n(from openai .*?)```", guide, re.S)[1]
+    assert "http://127.0.0.1:8080/" in code
+    exec(code.replace("http://127.0.0.1:8080", server.url), {})
+    assert re.fullmatch(r"2 \d+\n", capsys.readouterr().out)
 
 
 def test_openai_client_reads_the_errors(start):
