@@ -7,7 +7,6 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
-#include <pthread.h>
 
 #include <chrono>
 #include <cstdint>
@@ -28,21 +27,6 @@ namespace {
 
 using Rows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Matrix = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
-
-// The threads of a process do not live on in its forks (multiprocessing, PySpark), so each process
-// has a pool of its own; the parent's is left where it is.
-std::unique_ptr<semblance::ThreadPool>& thread_pool() {
-  static auto pool = std::make_unique<semblance::ThreadPool>();
-  return pool;
-}
-bool forked = false;
-
-void forget_threads() {
-  // NOLINTNEXTLINE(bugprone-unused-return-value): its threads cannot be joined here
-  static_cast<void>(thread_pool().release());
-  thread_pool() = std::make_unique<semblance::ThreadPool>();
-  forked = true;
-}
 
 Matrix matrix_of(std::vector<float> values, std::size_t rows, std::size_t cols) {
   auto owned = std::make_unique<std::vector<float>>(std::move(values));
@@ -97,7 +81,7 @@ class Encoder {
           const std::string& dictionary, std::size_t num_threads)
       : encoder_(load(folder, {.use_modules = use_modules,
                                .copy_files = copy_files,
-                               .num_threads = forked ? 1 : num_threads,
+                               .num_threads = num_threads,
                                .dictionary = dictionary})) {}
 
   // `texts` is a tuple, so the strings live on and stay as they are while the lock is free.
@@ -120,7 +104,8 @@ class Encoder {
                                      .normalize = normalize,
                                      .max_length = max_length,
                                      .dim = dim,
-                                     .prompt = std::move(prompt)};
+                                     .prompt = std::move(prompt),
+                                     .num_threads = num_threads};
     if (pooling) {
       options.pooling = semblance::pooling_of(*pooling);
       if (!options.pooling) throw std::invalid_argument("pooling: unknown: " + *pooling);
@@ -132,8 +117,6 @@ class Encoder {
     options.stop_token = watch.stop_token();
     try {
       const nb::gil_scoped_release unlocked;
-      semblance::ThreadPool::Team team(*thread_pool(), num_threads);
-      options.executor = &team;
       encoder_.encode_into(views, values, options);
     } catch (const semblance::Cancelled&) {
       watch.rethrow();
@@ -193,7 +176,7 @@ Matrix similarity(const Rows& a, const Rows& b, const std::string& metric_name) 
   std::vector<float> values;
   {
     const nb::gil_scoped_release unlocked;
-    semblance::ThreadPool::Team team(*thread_pool(), 0);
+    semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), 0);
     const auto table = semblance::similarity(view_of(a), view_of(b), metric, &team);
     values.assign(table.values().begin(), table.values().end());
   }
@@ -213,9 +196,6 @@ Matrix similarity_pairwise(const Rows& a, const Rows& b, const std::string& metr
 }  // namespace
 
 NB_MODULE(_semblance, module) {
-  ::pthread_atfork(nullptr, nullptr, forget_threads);
-  thread_pool();
-
   nb::exception<semblance::Error> error(module, "Error", PyExc_RuntimeError);
   nb::exception<semblance::FileError>(module, "FileError", error.ptr());
   nb::exception<semblance::FormatError>(module, "FormatError", error.ptr());
