@@ -24,7 +24,7 @@ class SemblanceConan(ConanFile):
         return Path(self.recipe_folder).resolve().parent.parent.parent
 
     def export_sources(self):
-        for pattern in ["CMakeLists.txt", "LICENSE", "include/*", "third_party/*"]:
+        for pattern in ["CMakeLists.txt", "LICENSE", "include/*", "third_party/*", "examples/default_model/*"]:
             copy(self, pattern, str(self._root()), self.export_sources_folder)
 
     def requirements(self):
