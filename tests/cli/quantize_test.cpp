@@ -80,7 +80,9 @@ TEST_P(QuantizeProgram, WritesAFolderThatLoadsAndMeansNearlyTheSame) {
   // 24 columns fall into 8 pieces; what does not come out of a LayerNorm is not transformed.
   const auto* pieces = weights.describe(codes->name + "_pieces");
   EXPECT_EQ(pieces != nullptr, GetParam() == 8);
-  if (pieces != nullptr) EXPECT_EQ(weights.find(pieces->name)->as<std::uint8_t>()[0], 8);
+  if (pieces != nullptr) {
+    EXPECT_EQ(weights.find(pieces->name)->as<std::uint8_t>()[0], 8);
+  }
   EXPECT_EQ(weights.describe("bert.encoder.layer.0.output.dense.weight_pieces"), nullptr);
   // The small tables stay as they are.
   EXPECT_EQ(weights.describe("bert.embeddings.position_embeddings.weight")->dtype, DType::f32);
