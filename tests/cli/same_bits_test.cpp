@@ -17,8 +17,9 @@ namespace {
 struct Case {
   const char* model;
   const char* pooling;
+  const char* precision = "f32";
 };
-// Every activation, position scheme, weight type and kind of head.
+// Every activation, position scheme, weight type and kind of head, and the other precisions.
 constexpr Case kCases[] = {{"bert-mlm", "mean"},
                            {"bert-gelu-pytorch-tanh", "first_last_avg"},
                            {"bert-relu-cased", "max"},
@@ -31,7 +32,11 @@ constexpr Case kCases[] = {{"bert-mlm", "mean"},
                            {"system-roformer-char", "last_two_avg"},
                            {"system-simbert-small", "pooler_output"},
                            {"st-dense-chain-old", ""},
-                           {"st-layernorm", ""}};
+                           {"st-layernorm", ""},
+                           {"bert-mlm", "mean", "f16"},
+                           {"bert-mlm", "mean", "bf16"},
+                           {"bert-mlm", "mean", "int8"},
+                           {"roformer-value-projected", "cls", "int8"}};
 
 // FNV-1a.
 std::string hash(const std::string& bytes) {
@@ -57,7 +62,8 @@ std::string encode(const Case& c, const std::string& environment, const std::str
   const std::string pooling = *c.pooling == '\0' ? "" : " --pooling " + std::string(c.pooling);
   const auto result = run_shell(environment + " \"$PROGRAM\" encode --model " + kModels + c.model +
                                 " --input " + folder.write("in.txt", lines) + " --output " +
-                                (folder / "out.npy") + pooling + options);
+                                (folder / "out.npy") + " --precision " + c.precision + pooling +
+                                options);
   EXPECT_EQ(result.status, 0) << result.err;
   return read_file(folder / "out.npy");
 }
@@ -75,10 +81,10 @@ TEST(ProgramsBits, AreTheSameOnEveryInstructionSetThreadCountAndBatch) {
       const std::string options =
           " --threads " + std::to_string(threads) + " --batch-size " + std::to_string(threads * 3);
       EXPECT_EQ(encode(c, "SEMBLANCE_ISA=" + std::string(name_of(isa)), options), vectors)
-          << c.model << " on " << name_of(isa) << options;
+          << c.model << ' ' << c.precision << " on " << name_of(isa) << options;
     }
-    found +=
-        std::string(c.model) + ' ' + c.pooling + (*c.pooling ? " " : "") + hash(vectors) + '\n';
+    found += std::string(c.model) + ' ' + c.pooling + (*c.pooling ? " " : "") + c.precision + ' ' +
+             hash(vectors) + '\n';
   }
   EXPECT_EQ(found, read_file(std::string(SEMBLANCE_TEST_DATA) + "/cli/vector_bits.txt"));
 }
