@@ -12,7 +12,7 @@ struct WithoutKernel {
   static double apply(double x) { return x; }
 };
 struct WithoutFunction {
-  static constexpr auto kernel = simd::Activation::relu;
+  [[maybe_unused]] static constexpr auto kKernel = simd::Activation::relu;
 };
 static_assert(ActivationFunction<Gelu> && ActivationFunction<IdentityActivation>);
 static_assert(!ActivationFunction<WithoutKernel> && !ActivationFunction<WithoutFunction>);

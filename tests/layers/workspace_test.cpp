@@ -101,9 +101,14 @@ TEST(Workspace, GrowsForALargerBatchAndAllocatesNothingForASmallerOne) {
 TEST(Workspace, ForwardPassOfASizeMetBeforeAllocatesNothing) {
   constexpr std::size_t kHidden = 48, kIntermediate = 96, kEmbedding = 32;
   RandomValues random(1, 0.25f);
-  for (const auto& [dtype, precision] :
-       {std::pair(DType::f32, Precision::f32), std::pair(DType::f16, Precision::f16),
-        std::pair(DType::f32, Precision::int8)}) {
+  struct Case {
+    DType dtype;
+    Precision precision;
+  };
+  for (const auto& [dtype, wanted] :
+       {Case{DType::f32, Precision::f32}, Case{DType::f16, Precision::f16},
+        Case{DType::f32, Precision::int8}}) {
+    const Precision precision = wanted;  // clang 14 captures no structured binding
     const testing::StoredTensor word({50, kEmbedding}, random, dtype);
     const testing::StoredTensor position({64, kEmbedding}, random, dtype);
     const testing::RandomLayerNorm norm(kEmbedding, random);
