@@ -11,7 +11,7 @@ set -eu
 here=$(dirname "$0")
 python=${PYTHON:-python3}
 threads=${THREADS:-0}
-part=1 shards=${SHARDS:-12} sentences=${SENTENCES:-280000}
+part=1 shards=${SHARDS:-13} sentences=${SENTENCES:-500000}
 if [ "${1:-}" = --smoke ]; then
   part=0.1 shards=2 sentences=36000
   shift
