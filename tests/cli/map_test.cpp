@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <cstddef>
 #include <string>
 #include <vector>
 
@@ -36,7 +37,7 @@ TEST(MapProgram, PlacesTextsOnThePlaneOfTheirPrincipalComponents) {
   std::vector<std::string> texts;
   for (int i = 0; i < 30; ++i) {
     texts.push_back("how " + std::string(1, static_cast<char>('a' + i % 26)) +
-                    (i % 3 == 0 ? " are you" : " fine") + std::string(i % 4, 'x'));
+                    (i % 3 == 0 ? " are you" : " fine") + std::string(static_cast<std::size_t>(i % 4), 'x'));
     lines += texts.back() + '\n';
   }
   const auto data = map_of(lines);
