@@ -2,6 +2,7 @@
 // its FMA peak in the same instruction set, and the rate at which one thread reads memory.
 //   kernel_benchmark [--seconds S] [--rows 1,16,128]      SEMBLANCE_ISA chooses the kernels
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
