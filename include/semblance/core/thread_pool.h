@@ -51,14 +51,19 @@ class Worker {
     thread_.join();
   }
 
-  // `job` must not throw and must live until wait() returns.
+  // `job` must not throw and must live until finish() returns.
   void start(FunctionRef<void()>& job) noexcept {
-    job_ = &job;
+    job_.store(&job, std::memory_order_release);
     post();
   }
-  void wait() noexcept {
+  // Returns when the job that was started is over: takes it back where the thread has not begun it,
+  // else waits. A thread that the system has woken on the core of its caller, as it does on virtual
+  // machines whose other cores are asleep, would begin only once the caller sleeps.
+  void finish() noexcept {
+    if (job_.exchange(nullptr, std::memory_order_acq_rel) != nullptr) return;
+    ++num_begun_;
     std::uint32_t finished = finished_.load(std::memory_order_acquire);
-    while (finished != posted_.load(std::memory_order_relaxed)) {
+    while (finished != num_begun_) {
       spin_then_wait(finished_, finished);
       finished = finished_.load(std::memory_order_acquire);
     }
@@ -72,11 +77,15 @@ class Worker {
     posted_.notify_one();
   }
   void loop() noexcept {
-    for (std::uint32_t seen = 0;; ++seen) {
+    std::uint32_t seen = 0;
+    for (;;) {
       spin_then_wait(posted_, seen);
+      seen = posted_.load(std::memory_order_acquire);
       if (stopping_.load(std::memory_order_relaxed)) return;
-      (*job_)();
-      finished_.store(seen + 1, std::memory_order_release);
+      FunctionRef<void()>* job = job_.exchange(nullptr, std::memory_order_acq_rel);
+      if (job == nullptr) continue;  // taken back
+      (*job)();
+      finished_.fetch_add(1, std::memory_order_release);
       finished_.notify_one();
     }
   }
@@ -84,7 +93,8 @@ class Worker {
   std::atomic<std::uint32_t> posted_{0};
   std::atomic<std::uint32_t> finished_{0};
   std::atomic<bool> stopping_{false};
-  FunctionRef<void()>* job_ = nullptr;  // published by posted_
+  std::atomic<FunctionRef<void()>*> job_{nullptr};  // whoever takes it out runs it, or nobody does
+  std::uint32_t num_begun_ = 0;                     // jobs not taken back; the borrower's
   std::thread thread_;
 };
 
@@ -215,13 +225,16 @@ class ThreadPool::Team final : public Executor {
       }
     };
     FunctionRef<void()> job(work);
-    std::size_t helpers = num_tasks - 1;
-    for (auto* member = members_.get(); member && helpers != 0;
-         member = member->next.get(), --helpers) {
-      member->start(job);
-    }
+    const auto for_each_helper = [&](auto&& action) {
+      std::size_t helpers = num_tasks - 1;
+      for (auto* member = members_.get(); member && helpers != 0; member = member->next.get()) {
+        action(*member);
+        --helpers;
+      }
+    };
+    for_each_helper([&](detail::Worker& helper) { helper.start(job); });
     work();
-    for (auto* member = members_.get(); member; member = member->next.get()) member->wait();
+    for_each_helper([](detail::Worker& helper) { helper.finish(); });
     if (error) std::rethrow_exception(error);
   }
 
