@@ -310,6 +310,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // Included in the order of use.
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
+#include "semblance/simd/generic/epilogue.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
 #include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/hadamard.inl.h"
