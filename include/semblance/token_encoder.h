@@ -158,11 +158,12 @@ inline void TokenEncoder::run_group(const Call& call, std::span<const std::uint3
       encoder_.forward(batch, scratch->input_ids, {}, scratch->workspace, executor,
                        HiddenStatesObserver<float>(keep_level), wanted);
   // Which of its rows belong to which text.
-  scratch->row_starts = scratch->starts;
   if (wanted == WantedTokens::first) {
+    scratch->row_starts.resize(scratch->starts.size());
     std::iota(scratch->row_starts.begin(), scratch->row_starts.end(), std::size_t{0});
   }
-  const SequenceBatch last_rows(scratch->row_starts);
+  const SequenceBatch last_rows(wanted == WantedTokens::first ? scratch->row_starts
+                                                              : scratch->starts);
 
   for (std::size_t p = 0; p < plan.poolings.size(); ++p) {
     const MatrixView<float> rows(pooled.data + p * hidden_size, texts.size(), hidden_size, widest);

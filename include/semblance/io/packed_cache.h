@@ -47,7 +47,6 @@ class PackedCache final : public PackedStore {
   // FileError.
   void commit();
 
-  const std::string& path() const noexcept { return path_; }
   // True when no block of this identity was found.
   bool empty() const noexcept { return found_.empty(); }
 

@@ -27,8 +27,8 @@
 namespace semblance {
 
 struct QuantizeOptions {
-  // 8, or 4. The tables of positions and of types, which are small and added to every token, stay as
-  // they are.
+  // 8, or 4. The tables of positions and of types, which are small and added to every token, stay
+  // as they are.
   int bits = 8;
   // A matrix whose relative error would be larger stays as it is.
   double keep_above = std::numeric_limits<double>::infinity();
@@ -46,8 +46,9 @@ struct QuantizedMatrix {
 // Writes the tensors of `files` to a safetensors file at `path` in the form of
 // io/quantized_weights.h: every matrix "...weight" in floating point is quantized but for the small
 // tables, all else is copied. 8-bit codes and scales of the layers are those that loading in int8
-// makes of the same matrix. A 4-bit scale is the one of several near max / 7 and v / -8 that has the least squared error in its
-// block. Throws FileError, FormatError (a weight that is not finite, or quantized already).
+// makes of the same matrix. A 4-bit scale is the one of several near max / 7 and v / -8 that has
+// the least squared error in its block. Throws FileError, FormatError (a weight that is not finite,
+// or quantized already).
 std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files, const std::string& path,
                                               const QuantizeOptions& options, Executor& executor);
 
@@ -114,8 +115,9 @@ struct QuantizedTensors {
 // Of the layers of BERT and DistilBERT: the input is the output of a LayerNorm.
 inline bool has_normalized_input(std::string_view key) {
   for (const std::string_view ending :
-       {".self.query.weight", ".self.key.weight", ".self.value.weight", ".intermediate.dense.weight",
-        ".q_lin.weight", ".k_lin.weight", ".v_lin.weight", ".lin1.weight"}) {
+       {".self.query.weight", ".self.key.weight", ".self.value.weight",
+        ".intermediate.dense.weight", ".q_lin.weight", ".k_lin.weight", ".v_lin.weight",
+        ".lin1.weight"}) {
     if (key.ends_with(ending)) return true;
   }
   return false;
@@ -131,12 +133,12 @@ inline QuantizedTensors quantize_matrix(const TensorView& weight, int bits, std:
   result.codes = AlignedBuffer<std::byte>(bits == 8 ? rows * columns : rows * (columns / 2));
   result.scales = AlignedBuffer<std::byte>(bits == 8 ? rows * 4 : rows * blocks * 2);
   result.matrix =
-      bits == 8 ? WeightMatrix({result.codes.data(), DType::i8, {rows, columns}},
-                               TensorView{result.scales.data(), DType::f32, {rows}}, weight.shape,
-                               pieces)
-                : WeightMatrix({result.codes.data(), DType::u8, {rows, columns / 2}},
-                               TensorView{result.scales.data(), DType::f16, {rows, blocks}},
-                               weight.shape);
+      bits == 8
+          ? WeightMatrix({result.codes.data(), DType::i8, {rows, columns}},
+                         TensorView{result.scales.data(), DType::f32, {rows}}, weight.shape, pieces)
+          : WeightMatrix({result.codes.data(), DType::u8, {rows, columns / 2}},
+                         TensorView{result.scales.data(), DType::f16, {rows, blocks}},
+                         weight.shape);
   result.pieces = static_cast<std::uint8_t>(pieces);
   std::vector<double> errors(rows), squares(rows);
   const auto quantize = [&](std::size_t, std::size_t first, std::size_t last) {
@@ -179,8 +181,8 @@ inline QuantizedTensors quantize_matrix(const TensorView& weight, int bits, std:
   return result;
 }
 
-// 0: not a matrix to quantize. The small tables cost more than their size: as 8-bit codes they alone
-// take 0.0025 of bge-small-zh-v1.5's cosine.
+// 0: not a matrix to quantize. The small tables cost more than their size: as 8-bit codes they
+// alone take 0.0025 of bge-small-zh-v1.5's cosine.
 inline int bits_of_matrix(std::string_view key, const TensorView& tensor, int bits) {
   const auto has = [&](std::string_view part) { return key.find(part) != key.npos; };
   if (!is_floating_point(tensor.dtype) || tensor.shape.rank() != 2) return 0;
