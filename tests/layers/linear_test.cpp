@@ -182,27 +182,34 @@ TYPED_TEST(LinearOf, NoRowsAreFine) {
   EXPECT_TRUE(run(linear, {}, 0, executor).empty());
 }
 
+// The bits of all rows by one thread, against 1 to 4 threads and against any few rows alone.
+void expect_same_bits(const LinearParameters& parameters, std::span<const float> x,
+                      std::size_t num_rows) {
+  InlineExecutor alone;
+  const Linear<float> linear(parameters, alone);
+  const std::size_t in = linear.in_features(), out = linear.out_features();
+  const auto expected = run(linear, x, num_rows, alone);
+  ThreadPool pool(4);
+  for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
+    ThreadPool::Team team(pool, num_threads);
+    const Linear<float> packed_by_team(parameters, team);
+    EXPECT_TRUE(same_bits(run(packed_by_team, x, num_rows, team), expected)) << num_threads;
+  }
+  for (std::size_t rows = 1; rows <= 16; ++rows) {
+    for (std::size_t first = 0; first + rows <= num_rows; first += rows) {
+      const auto found = run(linear, x.subspan(first * in, rows * in), rows, alone);
+      ASSERT_TRUE(same_bits(found, std::span(expected).subspan(first * out, rows * out)))
+          << rows << " rows from " << first;
+    }
+  }
+}
+
 TEST(Linear, HasTheSameBitsWithAnyThreadCountAndAnySplitOfTheRows) {
   constexpr std::size_t kRows = 40, kIn = 65, kOut = 200;
   RandomValues random(7);
   const RandomLinear parameters(kOut, kIn, random, DType::bf16);
   const std::vector<float> x = random.take(kRows * kIn);
-  InlineExecutor alone;
-  const Linear<float> linear(parameters.parameters(), alone);
-  const auto expected = run(linear, x, kRows, alone);
-  ThreadPool pool(4);
-  for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
-    ThreadPool::Team team(pool, num_threads);
-    const Linear<float> packed_by_team(parameters.parameters(), team);
-    EXPECT_TRUE(same_bits(run(packed_by_team, x, kRows, team), expected)) << num_threads;
-  }
-  for (std::size_t rows = 1; rows <= 16; ++rows) {
-    for (std::size_t first = 0; first + rows <= kRows; first += rows) {
-      const auto found = run(linear, std::span(x).subspan(first * kIn, rows * kIn), rows, alone);
-      ASSERT_TRUE(same_bits(found, std::span(expected).subspan(first * kOut, rows * kOut)))
-          << rows << " rows from " << first;
-    }
-  }
+  expect_same_bits(parameters.parameters(), x, kRows);
 }
 
 // In int8 too, where each row of the input has a scale of its own.
@@ -215,22 +222,7 @@ TEST(Linear, InInt8HasTheSameBitsWithAnyThreadCountAndAnySplitOfTheRows) {
     parameters.precision = Precision::int8;
     parameters.input_is_normalized = normalized;
     const std::vector<float> x = random.take(kRows * kIn);
-    InlineExecutor alone;
-    const Linear<float> linear(parameters, alone);
-    const auto expected = run(linear, x, kRows, alone);
-    ThreadPool pool(4);
-    for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
-      ThreadPool::Team team(pool, num_threads);
-      const Linear<float> packed_by_team(parameters, team);
-      EXPECT_TRUE(same_bits(run(packed_by_team, x, kRows, team), expected)) << num_threads;
-    }
-    for (std::size_t rows = 1; rows <= 16; ++rows) {
-      for (std::size_t first = 0; first + rows <= kRows; first += rows) {
-        const auto found = run(linear, std::span(x).subspan(first * kIn, rows * kIn), rows, alone);
-        ASSERT_TRUE(same_bits(found, std::span(expected).subspan(first * kOut, rows * kOut)))
-            << rows << " rows from " << first;
-      }
-    }
+    expect_same_bits(parameters, x, kRows);
   }
 }
 

@@ -60,18 +60,27 @@ class GoldenModels : public ::testing::TestWithParam<const char*> {
                                 executor);
   }
 
+  struct Sentences {
+    std::vector<std::int32_t> input_ids;
+    std::vector<std::size_t> starts{0};
+  };
+  // The first `count` of the folder, one behind the other.
+  Sentences gather(std::size_t count) {
+    Sentences all;
+    for (std::size_t i = 0; i < count; ++i) {
+      const auto row = golden.input_ids(i);
+      all.input_ids.insert(all.input_ids.end(), row.begin(), row.end());
+      all.starts.push_back(all.input_ids.size());
+    }
+    return all;
+  }
+
   // The first four sentences together, as their hidden states are stored.
   template <LayerScalar Scalar>
   void expect_every_level(double least_tolerance) {
     InlineExecutor executor;
     const auto encoder = load<Scalar>(executor);
-    std::vector<std::int32_t> input_ids;
-    std::vector<std::size_t> starts{0};
-    for (std::size_t i = 0; i < 4; ++i) {
-      const auto row = golden.input_ids(i);
-      input_ids.insert(input_ids.end(), row.begin(), row.end());
-      starts.push_back(input_ids.size());
-    }
+    const auto [input_ids, starts] = gather(4);
     Workspace<Scalar> workspace;
     std::size_t levels = 0;
     const auto compare = [&](std::size_t level, MatrixView<const Scalar> hidden_states) {
@@ -99,21 +108,14 @@ class GoldenModels : public ::testing::TestWithParam<const char*> {
   void expect_same_first_tokens() {
     InlineExecutor executor;
     const auto encoder = load<Scalar>(executor);
-    std::vector<std::int32_t> input_ids;
-    std::vector<std::size_t> starts{0};
-    for (std::size_t i = 0; i < golden.sentences().size(); ++i) {
-      const auto row = golden.input_ids(i);
-      input_ids.insert(input_ids.end(), row.begin(), row.end());
-      starts.push_back(input_ids.size());
-    }
+    const auto [input_ids, starts] = gather(golden.sentences().size());
     const SequenceBatch batch(starts);
     Workspace<Scalar> workspace, first_workspace;
     const auto all = encoder->forward(batch, input_ids, {}, workspace, executor);
     std::size_t last_rows = 0;
     const auto count = [&](std::size_t, MatrixView<const Scalar> rows) { last_rows = rows.rows; };
-    const auto first =
-        encoder->forward(batch, input_ids, {}, first_workspace, executor,
-                         HiddenStatesObserver<Scalar>(count), WantedTokens::first);
+    const auto first = encoder->forward(batch, input_ids, {}, first_workspace, executor,
+                                        HiddenStatesObserver<Scalar>(count), WantedTokens::first);
     EXPECT_EQ(last_rows, batch.batch_size());
     ASSERT_EQ(first.rows, batch.batch_size());
     for (std::size_t i = 0; i < first.rows; ++i) {
@@ -127,10 +129,10 @@ class GoldenModels : public ::testing::TestWithParam<const char*> {
       }
     }
     const std::vector<std::size_t> with_an_empty_text{0, input_ids.size(), input_ids.size()};
-    EXPECT_THROW(encoder->forward(SequenceBatch(with_an_empty_text), input_ids, {}, workspace,
-                                  executor, HiddenStatesObserver<Scalar>(count),
-                                  WantedTokens::first),
-                 std::invalid_argument);
+    EXPECT_THROW(
+        encoder->forward(SequenceBatch(with_an_empty_text), input_ids, {}, workspace, executor,
+                         HiddenStatesObserver<Scalar>(count), WantedTokens::first),
+        std::invalid_argument);
   }
 
   GoldenModel golden{GetParam()};
@@ -167,13 +169,7 @@ TEST_P(GoldenModels, FirstTokensAloneHaveTheBitsThatTheyHaveAmongAll) {
 TEST_P(GoldenModels, ThreadsAndNeighboursDoNotChangeABit) {
   InlineExecutor alone;
   const auto encoder = load<float>(alone);
-  std::vector<std::int32_t> input_ids;
-  std::vector<std::size_t> starts{0};
-  for (std::size_t i = 0; i < golden.sentences().size(); ++i) {
-    const auto row = golden.input_ids(i);
-    input_ids.insert(input_ids.end(), row.begin(), row.end());
-    starts.push_back(input_ids.size());
-  }
+  const auto [input_ids, starts] = gather(golden.sentences().size());
   Workspace<float> together_workspace;
   ThreadPool pool(4);
   ThreadPool::Team team(pool, 4);

@@ -15,13 +15,13 @@ cmake -S "$source" -B "$scratch/build" -G "$generator" -DCMAKE_CXX_COMPILER="$co
 (cd "$scratch/build" && cpack -G DEB >/dev/null)
 package=$(ls "$scratch"/build/libsemblance-dev_*_all.deb)
 dpkg-deb -f "$package" Depends | grep -q 'libeigen3-dev (>= 3.4)'
-dpkg-deb -x "$package" "$scratch/root"
+dpkg-deb -x "$package" "$scratch/extracted"
 for header in $(cd "$source/include" && find . -name '*.h'); do
-  cmp "$source/include/$header" "$scratch/root/usr/include/$header"
+  cmp "$source/include/$header" "$scratch/extracted/usr/include/$header"
 done
 
 echo "== pkg-config"
-PKG_CONFIG_PATH=$scratch/root/usr/share/pkgconfig
+PKG_CONFIG_PATH=$scratch/extracted/usr/share/pkgconfig
 export PKG_CONFIG_PATH
 # shellcheck disable=SC2046
 "$compiler" -std=c++20 "$source/examples/similarity.cpp" -o "$scratch/similarity" \
