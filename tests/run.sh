@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing, builds, and runs the tests.
-#   sh tests/run.sh           plain, sanitized and threads
+#   sh tests/run.sh           all of these
 #   sh tests/run.sh STAGE...  only these of
 #     plain      g++ at -O2, the tests on real models too where these can be had
 #     sanitized  clang++ with the address and undefined-behaviour sanitizers, assertions on
@@ -78,7 +78,7 @@ tidy() {
     -isystem /usr/include/eigen3
 }
 
-[ $# -gt 0 ] || set -- plain sanitized threads
+[ $# -gt 0 ] || set -- plain sanitized threads tidy
 need_to_build libgtest-dev libcpp-httplib-dev pkg-config:pkg-config || exit 1
 failed=
 for stage; do

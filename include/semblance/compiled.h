@@ -7,5 +7,6 @@
 #error "semblance/compiled.h is for builds with SEMBLANCE_COMPILED"
 #endif
 
+#include "semblance/encode_sentences.h"
 #include "semblance/load_model_folder.h"
 #include "semblance/simd/kernel_dispatch.h"
