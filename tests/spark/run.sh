@@ -9,6 +9,6 @@ folder=$1
 need python3:python3 java:openjdk-17-jre-headless
 python3 -c 'import ensurepip' 2>/dev/null || need python3-venv
 [ -x "$folder/bin/python" ] || python3 -m venv "$folder"
-"$folder/bin/python" -m pip --disable-pip-version-check install -q numpy pandas pyarrow pyspark pytest
+"$folder/bin/python" -m pip --disable-pip-version-check install -q numpy 'pandas<3' pyarrow pyspark pytest
 "$folder/bin/python" -m pip --disable-pip-version-check install -q --force-reinstall --no-deps ./examples/python
 "$folder/bin/python" -m pytest -q -p no:cacheprovider tests/spark
