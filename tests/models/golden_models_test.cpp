@@ -80,7 +80,8 @@ class GoldenModels : public ::testing::TestWithParam<const char*> {
   void expect_every_level(double least_tolerance) {
     InlineExecutor executor;
     const auto encoder = load<Scalar>(executor);
-    const auto [input_ids, starts] = gather(4);
+    const Sentences sentences = gather(4);
+    const std::vector<std::size_t>& starts = sentences.starts;
     Workspace<Scalar> workspace;
     std::size_t levels = 0;
     const auto compare = [&](std::size_t level, MatrixView<const Scalar> hidden_states) {
@@ -99,7 +100,7 @@ class GoldenModels : public ::testing::TestWithParam<const char*> {
           << key;
       ++levels;
     };
-    encoder->forward(SequenceBatch(starts), input_ids, {}, workspace, executor,
+    encoder->forward(SequenceBatch(starts), sentences.input_ids, {}, workspace, executor,
                      HiddenStatesObserver<Scalar>(compare), WantedTokens::all);
     EXPECT_EQ(levels, encoder->sizes().num_hidden_layers + 1);
   }
