@@ -10,8 +10,6 @@
 namespace semblance::testing {
 namespace {
 
-const std::string kModel = kModels + "bert-mlm";
-
 // Pairs of varied sentences, some of which come more than once, with scores 0 ... levels - 1.
 std::string some_pairs(int count, int levels) {
   const auto letter = [](int i) { return std::string(1, static_cast<char>('a' + i % 26)); };

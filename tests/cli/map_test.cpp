@@ -12,8 +12,6 @@
 namespace semblance::testing {
 namespace {
 
-const std::string kModel = kModels + "bert-mlm";
-
 // The data of a page: {x, y, cluster, centres, text}.
 nlohmann::json data_of(const std::string& page) {
   const std::string front = "const data = ";

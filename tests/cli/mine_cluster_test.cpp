@@ -5,8 +5,6 @@
 namespace semblance::testing {
 namespace {
 
-const std::string kModel = kModels + "bert-mlm";
-
 std::vector<std::vector<std::string>> cells_of(const std::string& output) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& line : lines_of(output)) {

@@ -17,7 +17,6 @@
 namespace semblance::testing {
 namespace {
 
-const std::string kModel = kModels + "bert-mlm";
 const std::vector<std::string> kTexts = {"how are you", "a b c d e f g", "", "fine thank you",
                                          "how how how how are are you you you you you you fine"};
 

@@ -21,6 +21,7 @@
 namespace semblance::testing {
 
 inline const std::string kModels = std::string(SEMBLANCE_TEST_DATA) + "/golden/models/";
+inline const std::string kModel = kModels + "bert-mlm";
 
 // A folder of its own for a test, gone afterwards.
 class TemporaryFolder {

@@ -8,8 +8,6 @@
 namespace semblance::testing {
 namespace {
 
-const std::string kModel = kModels + "bert-mlm";
-
 struct Found {
   std::string score;
   std::size_t line;

@@ -10,7 +10,6 @@ namespace {
 
 using nlohmann::json;
 
-const std::string kModel = kModels + "bert-mlm";
 const std::string kVocab = kModel + "/vocab.txt";
 
 // A line out for each line in.

@@ -8,8 +8,6 @@
 namespace semblance::testing {
 namespace {
 
-const std::string kModel = kModels + "bert-mlm";
-
 // Varied texts of tokens that the model knows.
 std::string some_texts(int count) {
   std::string texts;

@@ -41,7 +41,7 @@ TEST_P(RealModels, VectorsEqualThoseOfSentenceTransformers) {
             1e-5);
 }
 
-std::string identifier(const ::testing::TestParamInfo<const char*>& model) {
+std::string name_of_model(const ::testing::TestParamInfo<const char*>& model) {
   std::string name = model.param;
   std::replace_if(
       name.begin(), name.end(), [](char c) { return c == '-' || c == '.'; }, '_');
@@ -51,7 +51,7 @@ std::string identifier(const ::testing::TestParamInfo<const char*>& model) {
 INSTANTIATE_TEST_SUITE_P(Published, RealModels,
                          ::testing::Values("bge-small-zh-v1.5", "bge-small-zh-v1.5-bin",
                                            "all-MiniLM-L6-v2", "all-MiniLM-L6-v2-bin"),
-                         identifier);
+                         name_of_model);
 
 }  // namespace
 }  // namespace semblance

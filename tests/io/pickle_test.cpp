@@ -32,7 +32,7 @@ struct Loaded {
   Pickle pickle;
 };
 
-std::string refusal(const std::string& bytes) {
+std::string pickle_refusal(const std::string& bytes) {
   return message_of<FormatError>([&] { Loaded{bytes}; });
 }
 
@@ -134,34 +134,34 @@ TEST(Pickle, ReadsOneOfSeveralInARow) {
 }
 
 TEST(Pickle, AnyImportOutsideTheListIsRefusedByName) {
-  EXPECT_EQ(refusal("\x80\x02"
-                    "cos\nsystem\n(U\x04"
-                    "evilt\x85R."),
+  EXPECT_EQ(pickle_refusal("\x80\x02"
+                           "cos\nsystem\n(U\x04"
+                           "evilt\x85R."),
             "p: byte 13: expected only the imports of a state dict, found \"os.system\"");
   for (const std::string_view global :
        {"posix\nsystem\n", "builtins\neval\n", "__builtin__\nexec\n", "subprocess\nPopen\n",
         "collections\nOrderedDict.x\n", "collections\n\n", "\n\n", "a\nb.make.x\n", "torch\nload\n",
         "collections.OrderedDict\n\n", "\ncollections.OrderedDict\n", "a.b\nmak\n",
         "xa.b\nmake\n"}) {
-    refusal("c" + std::string(global) + ".");
+    pickle_refusal("c" + std::string(global) + ".");
   }
   // The same import, however its name is divided, is what Python would not find either.
   EXPECT_EQ(described("ca\nb.make\n."), "a.b.make");
-  refusal("\x8c\x02os\x8c\x06system\x93.");
-  refusal("K\x01\x8c\x06system\x93.");
-  refusal("c" + std::string(100'000, 'm') + "\nx\n.");
-  refusal("cos\x1b\x01\nsystem\n.");
+  pickle_refusal("\x8c\x02os\x8c\x06system\x93.");
+  pickle_refusal("K\x01\x8c\x06system\x93.");
+  pickle_refusal("c" + std::string(100'000, 'm') + "\nx\n.");
+  pickle_refusal("cos\x1b\x01\nsystem\n.");
 }
 
 TEST(Pickle, OpcodesOutsideTheClosedSetAreRefusedByNumber) {
-  EXPECT_EQ(refusal("\x80\x02(ios\nsystem\n."),
+  EXPECT_EQ(pickle_refusal("\x80\x02(ios\nsystem\n."),
             "p: byte 4: expected an opcode that a state dict needs, found opcode 0x69");
   const std::string known =
       "\x80\x95(N\x88\x89)]}KMJ\x8a\x8bILGXTU\x8ct\x85\x86\x87"
       "aesucR\x93Qbqr\x94hj.";
   for (int opcode = 0; opcode < 256; ++opcode) {
     if (known.find(static_cast<char>(opcode)) != std::string::npos) continue;
-    EXPECT_NE(refusal(std::string(1, static_cast<char>(opcode))).find("found opcode 0x"),
+    EXPECT_NE(pickle_refusal(std::string(1, static_cast<char>(opcode))).find("found opcode 0x"),
               std::string::npos)
         << opcode;
   }
@@ -183,7 +183,7 @@ TEST(Pickle, TheStackCannotBeAbused) {
         "ccollections\nOrderedDict\n](K\x01"
         "e\x85R."s,
         "ccollections\nOrderedDict\n]()e\x85R."s}) {
-    refusal(bytes);
+    pickle_refusal(bytes);
   }
 }
 
@@ -194,33 +194,34 @@ TEST(Pickle, EveryCutIsRefused) {
       "M\x01\x02J\x01\x02\x03\x04"
       "ca.b\nmake\n)RG12345678r\x07\x00\x00\x00I12\nu."s;
   EXPECT_EQ(described(whole), "a dictionary");
-  for (std::size_t length = 0; length < whole.size(); ++length) refusal(whole.substr(0, length));
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    pickle_refusal(whole.substr(0, length));
 }
 
 TEST(Pickle, DeclaredLengthsBeyondTheFileAreRefused) {
-  refusal("X\xFF\xFF\xFF\xFFhi."s);
-  refusal("T\xFF\xFF\xFF\x7Fhi."s);
-  refusal("U\xFFhi."s);
-  refusal("\x8c\xFFhi."s);
-  refusal("\x8a\xFFhi."s);
-  refusal("\x8b\xFF\xFF\xFF\xFFhi."s);
-  refusal("\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFN."s);
-  refusal("\x80\x06N."s);
-  refusal("I12x\n."s);
-  refusal("I\n."s);
-  refusal("L\n."s);
-  refusal("I 1\n."s);
+  pickle_refusal("X\xFF\xFF\xFF\xFFhi."s);
+  pickle_refusal("T\xFF\xFF\xFF\x7Fhi."s);
+  pickle_refusal("U\xFFhi."s);
+  pickle_refusal("\x8c\xFFhi."s);
+  pickle_refusal("\x8a\xFFhi."s);
+  pickle_refusal("\x8b\xFF\xFF\xFF\xFFhi."s);
+  pickle_refusal("\x95\xFF\xFF\xFF\xFF\xFF\xFF\xFF\xFFN."s);
+  pickle_refusal("\x80\x06N."s);
+  pickle_refusal("I12x\n."s);
+  pickle_refusal("I\n."s);
+  pickle_refusal("L\n."s);
+  pickle_refusal("I 1\n."s);
 }
 
 TEST(Pickle, DepthBombsAndLongProgramsCostNoStack) {
   EXPECT_EQ(described(std::string(300'000, ']') + std::string(299'999, 'a') + "."), "a list");
   EXPECT_EQ(described("N" + std::string(500'000, '\x85') + "."), "a tuple of 1");
-  refusal(std::string(500'000, '(') + ".");
+  pickle_refusal(std::string(500'000, '(') + ".");
   const std::string long_text(Pickle::kMaxBytes, 'x');
   EXPECT_EQ(described("X" + le(std::uint32_t{Pickle::kMaxBytes - 8}) +
                       long_text.substr(0, Pickle::kMaxBytes - 8) + "."),
             "\"" + long_text.substr(0, 80) + "\"");
-  EXPECT_NE(refusal("X" + le(std::uint32_t{Pickle::kMaxBytes}) + long_text + ".")
+  EXPECT_NE(pickle_refusal("X" + le(std::uint32_t{Pickle::kMaxBytes}) + long_text + ".")
                 .find("a pickle of at most"),
             std::string::npos);
 }
@@ -232,7 +233,7 @@ TEST(Pickle, OneListCannotBeCopiedIntoManyDictionaries) {
   bytes += "e\x85q\x00"s;
   bytes += "ccollections\nOrderedDict\nq\x01"s;
   for (int i = 0; i < 10'000; ++i) bytes += "h\x01h\x00R"s;
-  EXPECT_NE(refusal(bytes + ".").find("a list used many times"), std::string::npos);
+  EXPECT_NE(pickle_refusal(bytes + ".").find("a list used many times"), std::string::npos);
 }
 
 }  // namespace

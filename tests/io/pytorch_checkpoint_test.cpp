@@ -158,32 +158,32 @@ std::string archive_of(const std::string& pickle, const std::string& storage = s
   return build_zip(parts);
 }
 
-std::vector<StoredTensor> parse(const std::string& bytes) {
+std::vector<StoredTensor> parse_torch_zip(const std::string& bytes) {
   return detail::parse_torch_zip(as_bytes(bytes), "m.bin");
 }
 
-std::string refusal(const std::string& bytes) {
-  return message_of<FormatError>([&] { parse(bytes); });
+std::string torch_zip_refusal(const std::string& bytes) {
+  return message_of<FormatError>([&] { parse_torch_zip(bytes); });
 }
 
 template <class Change>
 std::string refusal_with(Change change) {
   TensorProgram program;
   change(program);
-  return refusal(archive_of(program.pickle()));
+  return torch_zip_refusal(archive_of(program.pickle()));
 }
 
 TEST(PyTorchCheckpoint, ReadsAHandWrittenTensor) {
-  const auto tensors = parse(archive_of(TensorProgram{}.pickle()));
+  const auto tensors = parse_torch_zip(archive_of(TensorProgram{}.pickle()));
   ASSERT_EQ(tensors.size(), 1u);
   EXPECT_EQ(tensors[0].name, "w");
   EXPECT_EQ(tensors[0].shape, (Shape{2, 3}));
   TensorProgram sized;
   sized.shape = "ctorch\nSize\n" + sizes({2, 3}) + "\x85R";
-  EXPECT_EQ(parse(archive_of(sized.pickle()))[0].shape, (Shape{2, 3}));
+  EXPECT_EQ(parse_torch_zip(archive_of(sized.pickle()))[0].shape, (Shape{2, 3}));
   TensorProgram with_metadata;
   with_metadata.rest += "}";
-  EXPECT_EQ(parse(archive_of(with_metadata.pickle())).size(), 1u);
+  EXPECT_EQ(parse_torch_zip(archive_of(with_metadata.pickle())).size(), 1u);
 }
 
 TEST(PyTorchCheckpoint, TensorsStayInsideTheirStorage) {
@@ -214,13 +214,13 @@ TEST(PyTorchCheckpoint, TensorsStayInsideTheirStorage) {
   });
   TensorProgram fits;
   fits.shape = sizes({3, 2}), fits.strides = sizes({1, 3});
-  EXPECT_NO_THROW(parse(archive_of(fits.pickle())));
+  EXPECT_NO_THROW(parse_torch_zip(archive_of(fits.pickle())));
   fits.shape = sizes({2, 2}), fits.strides = sizes({0, 5});
-  EXPECT_NO_THROW(parse(archive_of(fits.pickle())));
+  EXPECT_NO_THROW(parse_torch_zip(archive_of(fits.pickle())));
   fits.shape = sizes({1, 1}), fits.strides = sizes({INT64_MAX, INT64_MAX});
-  EXPECT_NO_THROW(parse(archive_of(fits.pickle())));
+  EXPECT_NO_THROW(parse_torch_zip(archive_of(fits.pickle())));
   fits.shape = sizes({INT64_MAX, INT64_MAX, 0}), fits.strides = sizes({1, 1, 1});
-  EXPECT_NO_THROW(parse(archive_of(fits.pickle())));
+  EXPECT_NO_THROW(parse_torch_zip(archive_of(fits.pickle())));
 }
 
 TEST(PyTorchCheckpoint, SizesAndStridesAreTuplesOfIntegersFromZero) {
@@ -262,7 +262,7 @@ TEST(PyTorchCheckpoint, StoragesAreWhatTheirIdsSay) {
   second.type = "torch\nIntStorage\n";
   const std::string two =
       "\x80\x02}(" + text("a") + first.tensor() + text("b") + second.tensor() + "u.";
-  EXPECT_EQ(refusal(archive_of(two)),
+  EXPECT_EQ(torch_zip_refusal(archive_of(two)),
             "m.bin: \"b\": expected one type and size for storage 0, found the integer 6");
 }
 
@@ -280,12 +280,12 @@ TEST(PyTorchCheckpoint, OnlyWholeTensorsAreTensors) {
         "ctorch._utils\n_rebuild_tensor_v2\n(NK\x00))\x89NtR"s,
         "ctorch._utils\n_rebuild_tensor_v2\n()QK\x00))\x89NtR"s,
         "ctorch._utils\n_rebuild_tensor_v2\n"s}) {
-    refusal(archive_of("\x80\x02}(" + text("w") + value + "u."));
+    torch_zip_refusal(archive_of("\x80\x02}(" + text("w") + value + "u."));
   }
-  refusal(archive_of("\x80\x02}(" + integer(1) + good.tensor() + "u."));
-  refusal(archive_of("\x80\x02" + good.tensor() + "."));
-  refusal(archive_of("\x80\x02]."));
-  refusal(archive_of(good.pickle() + "x"));
+  torch_zip_refusal(archive_of("\x80\x02}(" + integer(1) + good.tensor() + "u."));
+  torch_zip_refusal(archive_of("\x80\x02" + good.tensor() + "."));
+  torch_zip_refusal(archive_of("\x80\x02]."));
+  torch_zip_refusal(archive_of(good.pickle() + "x"));
   // The same name twice.
   const TempFolder folder;
   const std::string twice = folder.write(
@@ -298,15 +298,19 @@ TEST(PyTorchCheckpoint, OnlyWholeTensorsAreTensors) {
 TEST(PyTorchCheckpoint, TheArchiveHasOnePickleAndTheRightByteOrder) {
   const std::string pickle = TensorProgram{}.pickle();
   const std::string storage(24, 's');
-  EXPECT_NO_THROW(parse(archive_of(pickle, storage, {{.name = "m/byteorder", .bytes = "little"}})));
-  EXPECT_EQ(refusal(archive_of(pickle, storage, {{.name = "m/byteorder", .bytes = "big"}})),
-            "m.bin: \"m/byteorder\": expected \"little\", found \"big\"");
-  EXPECT_EQ(refusal(build_zip({{.name = "data/0", .bytes = "x"}})),
+  EXPECT_NO_THROW(
+      parse_torch_zip(archive_of(pickle, storage, {{.name = "m/byteorder", .bytes = "little"}})));
+  EXPECT_EQ(
+      torch_zip_refusal(archive_of(pickle, storage, {{.name = "m/byteorder", .bytes = "big"}})),
+      "m.bin: \"m/byteorder\": expected \"little\", found \"big\"");
+  EXPECT_EQ(torch_zip_refusal(build_zip({{.name = "data/0", .bytes = "x"}})),
             "m.bin: \"data.pkl\": expected an entry of that name, found none");
-  EXPECT_EQ(refusal(archive_of(pickle, storage, {{.name = "n/data.pkl", .bytes = pickle}})),
-            "m.bin: \"n/data.pkl\": expected one data.pkl, found a second one");
+  EXPECT_EQ(
+      torch_zip_refusal(archive_of(pickle, storage, {{.name = "n/data.pkl", .bytes = pickle}})),
+      "m.bin: \"n/data.pkl\": expected one data.pkl, found a second one");
   // A pickle further down is something else's.
-  EXPECT_NO_THROW(parse(archive_of(pickle, storage, {{.name = "m/x/data.pkl", .bytes = "x"}})));
+  EXPECT_NO_THROW(
+      parse_torch_zip(archive_of(pickle, storage, {{.name = "m/x/data.pkl", .bytes = "x"}})));
 }
 
 TEST(PyTorchCheckpoint, ManyTransposedViewsCannotGrowBeyondTheFile) {

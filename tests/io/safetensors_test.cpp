@@ -26,7 +26,7 @@ SafetensorsContents parse(const std::string& bytes) {
   return parse_safetensors(as_bytes(bytes), "m.safetensors");
 }
 
-std::string refusal(const std::string& bytes) {
+std::string safetensors_refusal(const std::string& bytes) {
   return message_of<FormatError>([&] { parse(bytes); });
 }
 
@@ -81,77 +81,77 @@ TEST(Safetensors, EveryTypeKeepsItsBytes) {
 }
 
 TEST(Safetensors, TheHeaderMustFitTheFileAndTheFormat) {
-  EXPECT_EQ(refusal(""), "m.safetensors: expected a safetensors file, found 0 bytes");
-  refusal("1234567");
+  EXPECT_EQ(safetensors_refusal(""), "m.safetensors: expected a safetensors file, found 0 bytes");
+  safetensors_refusal("1234567");
   EXPECT_EQ(
-      refusal(le(std::uint64_t{0})),
+      safetensors_refusal(le(std::uint64_t{0})),
       "m.safetensors: expected a safetensors header that starts with '{', found an empty one");
-  EXPECT_EQ(refusal(le(std::uint64_t{100'000'001}) + "{}"),
+  EXPECT_EQ(safetensors_refusal(le(std::uint64_t{100'000'001}) + "{}"),
             "m.safetensors: expected a safetensors header of at most 100000000 bytes, found "
             "100000001");
   EXPECT_EQ(
-      refusal(le(std::uint64_t{3}) + "{}"),
+      safetensors_refusal(le(std::uint64_t{3}) + "{}"),
       "m.safetensors: expected a header of 3 bytes as the file says, found only 2 bytes after "
       "its length");
-  refusal(le(~std::uint64_t{0}) + "{}");
-  refusal(le(~std::uint64_t{0} - 7) + "{}");
-  refusal(file_of(" {}", ""));
-  refusal(file_of("\xEF\xBB\xBF{}", ""));
-  refusal(file_of("[]", ""));
+  safetensors_refusal(le(~std::uint64_t{0}) + "{}");
+  safetensors_refusal(le(~std::uint64_t{0} - 7) + "{}");
+  safetensors_refusal(file_of(" {}", ""));
+  safetensors_refusal(file_of("\xEF\xBB\xBF{}", ""));
+  safetensors_refusal(file_of("[]", ""));
 }
 
 TEST(Safetensors, TheHeaderMustBeTheJsonOfTheFormat) {
-  refusal(file_of("{", ""));
-  refusal(file_of("{}x", ""));
-  refusal(file_of("{}{}", ""));
-  refusal(file_of(std::string_view("{}\0", 3), ""));
-  refusal(file_of("{\"a\":1}", ""));
-  refusal(file_of("{\"a\":null}", ""));
-  refusal(file_of("{\"a\":[]}", ""));
-  refusal(file_of("{\"a\":{}}", ""));
-  refusal(file_of("{\"\xFF\":{}}", ""));
-  refusal(file_of("{\"__metadata__\":{\"k\":1}}", ""));
-  refusal(file_of("{\"__metadata__\":{\"k\":{\"l\":\"m\"}}}", ""));
-  refusal(file_of("{\"__metadata__\":\"k\"}", ""));
-  refusal(file_of("{\"__metadata__\":[]}", ""));
-  refusal(file_of("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", "wxyz"));
-  refusal(file_of("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", "wxyz"));
-  refusal(file_of("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", "wxyz"));
+  safetensors_refusal(file_of("{", ""));
+  safetensors_refusal(file_of("{}x", ""));
+  safetensors_refusal(file_of("{}{}", ""));
+  safetensors_refusal(file_of(std::string_view("{}\0", 3), ""));
+  safetensors_refusal(file_of("{\"a\":1}", ""));
+  safetensors_refusal(file_of("{\"a\":null}", ""));
+  safetensors_refusal(file_of("{\"a\":[]}", ""));
+  safetensors_refusal(file_of("{\"a\":{}}", ""));
+  safetensors_refusal(file_of("{\"\xFF\":{}}", ""));
+  safetensors_refusal(file_of("{\"__metadata__\":{\"k\":1}}", ""));
+  safetensors_refusal(file_of("{\"__metadata__\":{\"k\":{\"l\":\"m\"}}}", ""));
+  safetensors_refusal(file_of("{\"__metadata__\":\"k\"}", ""));
+  safetensors_refusal(file_of("{\"__metadata__\":[]}", ""));
+  safetensors_refusal(file_of("{\"a\":{\"dtype\":\"F32\",\"shape\":[1]}}", "wxyz"));
+  safetensors_refusal(file_of("{\"a\":{\"dtype\":\"F32\",\"data_offsets\":[0,4]}}", "wxyz"));
+  safetensors_refusal(file_of("{\"a\":{\"shape\":[1],\"data_offsets\":[0,4]}}", "wxyz"));
   std::string deep = "{\"a\":{\"shape\":";
   deep.append(5'000'000, '[');
-  refusal(file_of(deep, ""));
+  safetensors_refusal(file_of(deep, ""));
   std::string objects;
   for (int i = 0; i < 1'000'000; ++i) objects += "{\"a\":";
-  refusal(file_of(objects, ""));
+  safetensors_refusal(file_of(objects, ""));
 }
 
 TEST(Safetensors, TypesShapesAndOffsetsMustBeOfTheirKind) {
   EXPECT_NO_THROW(parse(entry("\"F32\"", "[1]", "[0,4]")));
   EXPECT_EQ(
-      refusal(entry("\"F8_E4M3\"", "[4]", "[0,4]")),
+      safetensors_refusal(entry("\"F8_E4M3\"", "[4]", "[0,4]")),
       "m.safetensors: \"a.dtype\": expected one of F64, F32, F16, BF16, I64, I32, I16, I8, U8, "
       "BOOL, found \"F8_E4M3\"");
   for (const std::string_view dtype : {"\"f32\"", "\"\"", "1", "null", "[\"F32\"]", "{}"}) {
-    refusal(entry(dtype, "[1]", "[0,4]"));
+    safetensors_refusal(entry(dtype, "[1]", "[0,4]"));
   }
   for (const std::string_view shape :
        {"1", "null", "\"1\"", "{}", "[-1]", "[1.0]", "[1e0]", "[null]", "[\"1\"]", "[[1]]",
         "[true]", "[18446744073709551616]"}) {
-    refusal(entry("\"F32\"", shape, "[0,4]"));
+    safetensors_refusal(entry("\"F32\"", shape, "[0,4]"));
   }
   for (const std::string_view offsets : {"4", "null", "[]", "[0]", "[0,4,4]", "[0,4.0]", "[-1,4]",
                                          "[[0,4]]", "[0,null]", "{}", "[0,18446744073709551616]"}) {
-    refusal(entry("\"F32\"", "[1]", offsets));
+    safetensors_refusal(entry("\"F32\"", "[1]", offsets));
   }
 }
 
 TEST(Safetensors, NoKeyMayComeTwice) {
-  EXPECT_EQ(refusal(file_of("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0],"
-                            "\"data_offsets\":[0,0]}}",
-                            "")),
+  EXPECT_EQ(safetensors_refusal(file_of("{\"a\":{\"dtype\":\"U8\",\"dtype\":\"U8\",\"shape\":[0],"
+                                        "\"data_offsets\":[0,0]}}",
+                                        "")),
             "m.safetensors: \"a.dtype\": expected each key once in an object, found it twice");
-  refusal(file_of("{\"__metadata__\":{},\"__metadata__\":{}}", ""));
-  refusal(file_of("{\"__metadata__\":{\"k\":\"v\",\"k\":\"v\"}}", ""));
+  safetensors_refusal(file_of("{\"__metadata__\":{},\"__metadata__\":{}}", ""));
+  safetensors_refusal(file_of("{\"__metadata__\":{\"k\":\"v\",\"k\":\"v\"}}", ""));
   const TempFolder folder;
   const std::string one = "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]}";
   const std::string path =
@@ -161,22 +161,22 @@ TEST(Safetensors, NoKeyMayComeTwice) {
 }
 
 TEST(Safetensors, OffsetsLieEndToEndAndMatchTheirShapes) {
-  EXPECT_EQ(refusal(entry("\"F32\"", "[2]", "[0,4]")),
+  EXPECT_EQ(safetensors_refusal(entry("\"F32\"", "[2]", "[0,4]")),
             "m.safetensors: \"a.data_offsets\": expected 8 bytes for F32 [2], found [0, 4]");
-  refusal(entry("\"F32\"", "[1]", "[0,5]", "vwxyz"));
+  safetensors_refusal(entry("\"F32\"", "[1]", "[0,5]", "vwxyz"));
   EXPECT_EQ(
-      refusal(entry("\"F32\"", "[1]", "[1,5]", "vwxyz")),
+      safetensors_refusal(entry("\"F32\"", "[1]", "[1,5]", "vwxyz")),
       "m.safetensors: \"a.data_offsets\": expected tensors end to end, this one from 0, found "
       "[1, 5]");
   EXPECT_EQ(
-      refusal(entry("\"F32\"", "[1]", "[4,0]")),
+      safetensors_refusal(entry("\"F32\"", "[1]", "[4,0]")),
       "m.safetensors: \"a.data_offsets\": expected tensors end to end, this one from 0, found "
       "[4, 0]");
-  EXPECT_EQ(refusal(entry("\"F32\"", "[2]", "[0,8]")),
+  EXPECT_EQ(safetensors_refusal(entry("\"F32\"", "[2]", "[0,8]")),
             "m.safetensors: \"a.data_offsets\": expected offsets within 4 bytes, found [0, 8]");
-  EXPECT_EQ(refusal(entry("\"F32\"", "[1]", "[0,4]", "wxyz+")),
+  EXPECT_EQ(safetensors_refusal(entry("\"F32\"", "[1]", "[0,4]", "wxyz+")),
             "m.safetensors: expected 4 bytes of tensors, found 5");
-  refusal(file_of("{}", "x"));
+  safetensors_refusal(file_of("{}", "x"));
   const auto two = [](std::string_view first, std::string_view second) {
     return file_of("{\"a\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":" + std::string(first) +
                        "},\"b\":{\"dtype\":\"U8\",\"shape\":[2],\"data_offsets\":" +
@@ -184,33 +184,36 @@ TEST(Safetensors, OffsetsLieEndToEndAndMatchTheirShapes) {
                    "wxyz");
   };
   EXPECT_NO_THROW(parse(two("[2,4]", "[0,2]")));
-  refusal(two("[0,2]", "[0,2]"));
-  refusal(two("[0,2]", "[1,3]"));
-  refusal(two("[0,2]", "[3,5]"));
+  safetensors_refusal(two("[0,2]", "[0,2]"));
+  safetensors_refusal(two("[0,2]", "[1,3]"));
+  safetensors_refusal(two("[0,2]", "[3,5]"));
 }
 
 TEST(Safetensors, ShapesThatOverflowAreRefused) {
   for (const std::string_view shape :
        {"[4611686018427387905]", "[9223372036854775809,2]", "[4294967296,4294967296]",
         "[18446744073709551615,18446744073709551615]", "[4294967296,4294967296,4294967296]"}) {
-    EXPECT_NE(refusal(entry("\"F32\"", shape, "[0,4]")).find("a.shape"), std::string::npos)
+    EXPECT_NE(safetensors_refusal(entry("\"F32\"", shape, "[0,4]")).find("a.shape"),
+              std::string::npos)
         << shape;
   }
-  refusal(entry("\"F64\"", "[2305843009213693953]", "[0,8]", "stuvwxyz"));
+  safetensors_refusal(entry("\"F64\"", "[2305843009213693953]", "[0,8]", "stuvwxyz"));
   // Zero elements, whatever the other sizes.
   EXPECT_NO_THROW(
       parse(entry("\"F32\"", "[18446744073709551615,18446744073709551615,0]", "[0,0]", "")));
-  EXPECT_NE(refusal(entry("\"F32\"", "[1]", "[0,18446744073709551615]")).find("within 4 bytes"),
+  EXPECT_NE(safetensors_refusal(entry("\"F32\"", "[1]", "[0,18446744073709551615]"))
+                .find("within 4 bytes"),
             std::string::npos);
 }
 
 TEST(Safetensors, MessagesStayShortWhateverTheFileHolds) {
   const std::string name(100'000, 'n');
-  EXPECT_LE(refusal(file_of("{\"" + name + "\":1}", "")).size(), kMaxErrorBytes);
+  EXPECT_LE(safetensors_refusal(file_of("{\"" + name + "\":1}", "")).size(), kMaxErrorBytes);
   std::string shape = "[1";
   for (int i = 0; i < 100'000; ++i) shape += ",1";
-  EXPECT_LE(refusal(entry("\"F32\"", shape + "]", "[0,3]", "xyz")).size(), kMaxErrorBytes);
-  refusal(file_of("{\"a\\n\\u0000\\u001b\":1}", ""));
+  EXPECT_LE(safetensors_refusal(entry("\"F32\"", shape + "]", "[0,3]", "xyz")).size(),
+            kMaxErrorBytes);
+  safetensors_refusal(file_of("{\"a\\n\\u0000\\u001b\":1}", ""));
 }
 
 TEST(Safetensors, FilesUnderTheWrongNameAreCalledByTheirName) {

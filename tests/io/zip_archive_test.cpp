@@ -20,7 +20,7 @@ using testing::message_of;
 using testing::ZipEnd;
 using testing::ZipPart;
 
-std::string refusal(const std::string& bytes) {
+std::string archive_refusal(const std::string& bytes) {
   return message_of<FormatError>([&] { ZipArchive(as_bytes(bytes), "m.bin"); });
 }
 
@@ -69,17 +69,17 @@ TEST(ZipArchive, Zip64RecordsAndFieldsAreRead) {
   EXPECT_EQ(content(build_zip({large}), "a"), "1st");
   ZipPart without = large;
   without.central_extra.clear();
-  EXPECT_EQ(refusal(build_zip({without})).find("zip64 field") != std::string::npos, true);
+  EXPECT_EQ(archive_refusal(build_zip({without})).find("zip64 field") != std::string::npos, true);
   ZipPart cut = large;
   cut.central_extra = le(std::uint16_t{1}) + le(std::uint16_t{8}) + le(std::uint64_t{3});
-  refusal(build_zip({cut}));
+  archive_refusal(build_zip({cut}));
   ZipPart beyond = large;
   beyond.central_extra = le(std::uint16_t{1}) + le(std::uint16_t{99}) + sizes;
-  refusal(build_zip({beyond}));
+  archive_refusal(build_zip({beyond}));
   ZipPart huge = large;
   huge.central_extra = le(std::uint16_t{1}) + le(std::uint16_t{24}) + le(~std::uint64_t{0}) +
                        le(~std::uint64_t{0}) + le(std::uint64_t{0});
-  refusal(build_zip({huge}));
+  archive_refusal(build_zip({huge}));
 }
 
 TEST(ZipArchive, SizesMayBeLeftToADescriptor) {
@@ -98,19 +98,20 @@ TEST(ZipArchive, BytesThatAreNoArchiveAreRefused) {
   const std::string none =
       "m.bin: expected a zip archive with its central directory at the end, "
       "found none";
-  EXPECT_EQ(refusal(""), none);
-  EXPECT_EQ(refusal("PK"), none);
-  EXPECT_EQ(refusal(std::string(200'000, 'P')), none);
+  EXPECT_EQ(archive_refusal(""), none);
+  EXPECT_EQ(archive_refusal("PK"), none);
+  EXPECT_EQ(archive_refusal(std::string(200'000, 'P')), none);
   const std::string whole = build_zip(kTwo);
-  for (std::size_t length = 0; length < whole.size(); ++length) refusal(whole.substr(0, length));
-  refusal(whole + "x");
-  refusal("x" + whole);
+  for (std::size_t length = 0; length < whole.size(); ++length)
+    archive_refusal(whole.substr(0, length));
+  archive_refusal(whole + "x");
+  archive_refusal("x" + whole);
 }
 
 TEST(ZipArchive, ALyingEndRecordIsRefused) {
   for (const bool zip64 : {false, true}) {
     const auto with = [&](std::uint64_t ZipEnd::*field, std::int64_t by) {
-      return refusal(build_zip(
+      return archive_refusal(build_zip(
           kTwo, [&](ZipEnd& end) { end.*field += static_cast<std::uint64_t>(by); }, zip64));
     };
     for (const std::int64_t by : {-1, 1, 46, 1000}) {
@@ -121,11 +122,11 @@ TEST(ZipArchive, ALyingEndRecordIsRefused) {
     with(&ZipEnd::num_entries, -2);
     with(&ZipEnd::num_entries, 60000);
   }
-  refusal(build_zip(
+  archive_refusal(build_zip(
       kTwo, [](ZipEnd& end) { end.num_entries = ~std::uint64_t{0} / 2; }, true));
-  refusal(build_zip(
+  archive_refusal(build_zip(
       kTwo, [](ZipEnd& end) { end.directory_offset = ~std::uint64_t{0}; }, true));
-  refusal(build_zip(
+  archive_refusal(build_zip(
       kTwo, [](ZipEnd& end) { end.directory_size = ~std::uint64_t{0}; }, true));
 }
 
@@ -136,7 +137,7 @@ TEST(ZipArchive, ALyingZip64LocatorIsRefused) {
        {std::uint64_t{0}, std::uint64_t{locator}, std::uint64_t{whole.size()}, ~std::uint64_t{0}}) {
     std::string bytes = whole;
     bytes.replace(locator + 8, 8, le(place));
-    refusal(bytes);
+    archive_refusal(bytes);
   }
 }
 
@@ -147,37 +148,40 @@ TEST(ZipArchive, TheTwoHeadersMustAgree) {
     return build_zip({changed});
   };
   EXPECT_EQ(content(part([](ZipPart&) {}), "a"), "1st");
-  EXPECT_EQ(refusal(part([](ZipPart& p) { p.local_name = "b"; })),
+  EXPECT_EQ(archive_refusal(part([](ZipPart& p) { p.local_name = "b"; })),
             "m.bin: \"a\": expected the same name in both zip headers, found another");
-  refusal(part([](ZipPart& p) { p.local_name = "ab"; }));
-  refusal(part([](ZipPart& p) { p.local_size = 4; }));
-  refusal(part([](ZipPart& p) { p.local_compressed = 2; }));
-  refusal(part([](ZipPart& p) { p.local_crc = 8; }));
-  refusal(part([](ZipPart& p) { p.local_method = 8; }));
-  refusal(part([](ZipPart& p) { p.local_flags = 8; }));
-  refusal(part([](ZipPart& p) { p.size = 4; }));
-  refusal(part([](ZipPart& p) { p.compressed = 4; }));
-  refusal(part([](ZipPart& p) { p.header = 1; }));
-  refusal(part([](ZipPart& p) { p.header = 0x7FFFFFFF; }));
-  refusal(part([](ZipPart& p) { p.disk = 1; }));
+  archive_refusal(part([](ZipPart& p) { p.local_name = "ab"; }));
+  archive_refusal(part([](ZipPart& p) { p.local_size = 4; }));
+  archive_refusal(part([](ZipPart& p) { p.local_compressed = 2; }));
+  archive_refusal(part([](ZipPart& p) { p.local_crc = 8; }));
+  archive_refusal(part([](ZipPart& p) { p.local_method = 8; }));
+  archive_refusal(part([](ZipPart& p) { p.local_flags = 8; }));
+  archive_refusal(part([](ZipPart& p) { p.size = 4; }));
+  archive_refusal(part([](ZipPart& p) { p.compressed = 4; }));
+  archive_refusal(part([](ZipPart& p) { p.header = 1; }));
+  archive_refusal(part([](ZipPart& p) { p.header = 0x7FFFFFFF; }));
+  archive_refusal(part([](ZipPart& p) { p.disk = 1; }));
   // Zeros without the flag that allows them.
-  refusal(part([](ZipPart& p) { p.local_crc = 0, p.local_size = 0, p.local_compressed = 0; }));
+  archive_refusal(
+      part([](ZipPart& p) { p.local_crc = 0, p.local_size = 0, p.local_compressed = 0; }));
 }
 
 TEST(ZipArchive, EntriesMayNotOverlapOrReachTheDirectory) {
-  EXPECT_EQ(refusal(build_zip({{.name = "a", .bytes = "1st"}, {.name = "a", .bytes = "2nd"}})),
-            "m.bin: \"a\": expected each zip entry once, found two of that name");
+  EXPECT_EQ(
+      archive_refusal(build_zip({{.name = "a", .bytes = "1st"}, {.name = "a", .bytes = "2nd"}})),
+      "m.bin: \"a\": expected each zip entry once, found two of that name");
   // Two directory entries for the same local header.
-  EXPECT_EQ(refusal(build_zip({{.name = "a", .bytes = "1st"},
-                               {.name = "b", .bytes = "1st", .local_name = "a", .header = 0}}))
-                .find("m.bin: \"b\": expected the same name"),
-            0u);
+  EXPECT_EQ(
+      archive_refusal(build_zip({{.name = "a", .bytes = "1st"},
+                                 {.name = "b", .bytes = "1st", .local_name = "a", .header = 0}}))
+          .find("m.bin: \"b\": expected the same name"),
+      0u);
   // An entry whose bytes hold the next one's local header.
   const std::string inner = build_zip({{.name = "b", .bytes = "in"}});
   const std::string header_and_bytes = inner.substr(0, 30 + 1 + 2);
   const std::string overlapping = build_zip(
       {{.name = "a", .bytes = header_and_bytes}, {.name = "b", .bytes = "in", .header = 31}});
-  EXPECT_EQ(refusal(overlapping),
+  EXPECT_EQ(archive_refusal(overlapping),
             "m.bin: \"b\": expected zip entries that do not overlap, found one that begins inside "
             "\"a\"");
   const std::string past = build_zip({{.name = "a",
@@ -186,7 +190,7 @@ TEST(ZipArchive, EntriesMayNotOverlapOrReachTheDirectory) {
                                        .local_compressed = 40,
                                        .size = 40,
                                        .compressed = 40}});
-  EXPECT_NE(refusal(past).find("in front of the central directory"), std::string::npos);
+  EXPECT_NE(archive_refusal(past).find("in front of the central directory"), std::string::npos);
 }
 
 TEST(ZipArchive, CompressedEntriesAreRefusedWhenTheyAreAskedFor) {
@@ -197,7 +201,7 @@ TEST(ZipArchive, CompressedEntriesAreRefusedWhenTheyAreAskedFor) {
   EXPECT_EQ(message_of<FormatError>([&] { content(bytes, "a"); }),
             "m.bin: \"a\": expected a zip entry that is stored as it is, found a compressed one "
             "(method 8)");
-  EXPECT_EQ(refusal(build_zip({{.name = "a", .bytes = "1st", .flags = 1}})),
+  EXPECT_EQ(archive_refusal(build_zip({{.name = "a", .bytes = "1st", .flags = 1}})),
             "m.bin: \"a\": expected a plain zip entry, found an encrypted one");
 }
 

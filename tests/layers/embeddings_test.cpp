@@ -25,7 +25,7 @@ using testing::RandomValues;
 using testing::StoredTensor;
 using testing::Values;
 
-constexpr std::size_t kVocab = 30, kPositions = 12, kTypes = 3, kSize = 70, kHidden = 41;
+constexpr std::size_t kVocab = 30, kPositions = 12, kTypes = 3, kSize = 70, kProjectedSize = 41;
 
 struct Tables {
   RandomValues random;
@@ -40,7 +40,7 @@ struct Tables {
         token_type({kTypes, kSize}, random, dtype),
         task_type({4, kSize}, random, dtype),
         norm(kSize, random, 1e-5),
-        projection(kHidden, kSize, random, dtype) {}
+        projection(kProjectedSize, kSize, random, dtype) {}
 };
 
 // Texts of 12, 0, 1 and 7 tokens.
@@ -97,7 +97,7 @@ std::vector<Scalar> embed(const Tables& tables, const Present& present,
   const Embeddings<Scalar> embeddings(parameters(tables, present), executor);
   EXPECT_EQ(embeddings.embedding_size(), kSize);
   PaddedRows<Scalar> scratch(20, kSize);
-  PaddedRows<Scalar> hidden(20, present.projection ? kHidden : kSize);
+  PaddedRows<Scalar> hidden(20, present.projection ? kProjectedSize : kSize);
   embeddings.forward(SequenceBatch(kStarts), kInputIds, type_ids, scratch.view(), hidden.view(),
                      executor);
   EXPECT_TRUE(scratch.padding_untouched() && hidden.padding_untouched());

@@ -35,12 +35,14 @@ static_assert(!LayerExists<float, Nothing, AbsolutePositions>);
 static_assert(!LayerExists<float, Gelu, Nothing>);
 static_assert(!LayerExists<float, Gelu, RotaryPositions<double>>);
 
-constexpr std::size_t kHidden = 48, kIntermediate = 70, kHeads = 3;
+constexpr std::size_t kHiddenSize = 48, kIntermediateSize = 70, kHeads = 3;
 const std::vector<std::size_t> kLengths{1, 9, 33, 0, 17, 2};
 
 template <class Scalar>
 typename Workspace<Scalar>::Sizes sizes() {
-  return {.hidden_size = kHidden, .intermediate_size = kIntermediate, .head_dim = kHidden / kHeads};
+  return {.hidden_size = kHiddenSize,
+          .intermediate_size = kIntermediateSize,
+          .head_dim = kHiddenSize / kHeads};
 }
 
 template <class Scalar>
@@ -53,8 +55,8 @@ TYPED_TEST_SUITE(EncoderLayerOf, Scalars);
 template <class Scalar, class Positions>
 void check_against_plain(const Positions& positions, PlainPositions plain) {
   RandomValues random(1, 0.25f);
-  const RandomEncoderLayer parameters(kHidden, kIntermediate, kHeads, random);
-  const RandomTexts texts(kLengths, kHidden, 2);
+  const RandomEncoderLayer parameters(kHiddenSize, kIntermediateSize, kHeads, random);
+  const RandomTexts texts(kLengths, kHiddenSize, 2);
   InlineExecutor executor;
   const EncoderLayer<Scalar, Gelu, Positions> layer(parameters.parameters(), &positions, executor);
   const auto found = run_layer<Scalar>(layer, texts, 0, kLengths.size(), sizes<Scalar>(), executor);
@@ -70,7 +72,7 @@ void check_against_plain(const Positions& positions, PlainPositions plain) {
 
 TYPED_TEST(EncoderLayerOf, AgreesWithThePlainForm) {
   check_against_plain<TypeParam>(AbsolutePositions{}, PlainPositions::absolute);
-  check_against_plain<TypeParam>(RotaryPositions<TypeParam>(64, kHidden / kHeads, false),
+  check_against_plain<TypeParam>(RotaryPositions<TypeParam>(64, kHiddenSize / kHeads, false),
                                  PlainPositions::rotary);
 }
 
@@ -78,13 +80,13 @@ template <class Positions>
 class EncoderLayerWith : public ::testing::Test {
  protected:
   RandomValues random{3, 0.25f};
-  RandomEncoderLayer parameters{kHidden, kIntermediate, kHeads, random};
-  RandomTexts texts{kLengths, kHidden, 4};
+  RandomEncoderLayer parameters{kHiddenSize, kIntermediateSize, kHeads, random};
+  RandomTexts texts{kLengths, kHiddenSize, 4};
   Positions positions = [] {
     if constexpr (std::is_same_v<Positions, AbsolutePositions>) {
       return Positions{};
     } else {
-      return Positions(64, kHidden / kHeads, true);
+      return Positions(64, kHiddenSize / kHeads, true);
     }
   }();
   InlineExecutor alone;
@@ -114,7 +116,7 @@ TYPED_TEST(EncoderLayerWith, HasTheSameBitsHoweverTheBatchIsCut) {
     for (std::size_t last = first; last <= kLengths.size(); ++last) {
       const auto found =
           run_layer<float>(this->layer, this->texts, first, last, sizes<float>(), this->alone);
-      const std::size_t begin = this->texts.starts[first] * kHidden;
+      const std::size_t begin = this->texts.starts[first] * kHiddenSize;
       ASSERT_TRUE(same_bits(found, std::span(this->expected).subspan(begin, found.size())))
           << "texts " << first << " to " << last;
     }
@@ -122,14 +124,15 @@ TYPED_TEST(EncoderLayerWith, HasTheSameBitsHoweverTheBatchIsCut) {
 }
 
 TYPED_TEST(EncoderLayerWith, HasTheSameBitsInAnyOrderOfTheTexts) {
-  RandomTexts backwards(std::vector<std::size_t>(kLengths.rbegin(), kLengths.rend()), kHidden, 0);
+  RandomTexts backwards(std::vector<std::size_t>(kLengths.rbegin(), kLengths.rend()), kHiddenSize,
+                        0);
   std::vector<float> reordered;
   backwards.hidden_states.clear();
   for (std::size_t i = kLengths.size(); i-- > 0;) {
     const auto text = this->texts.text(i);
     backwards.hidden_states.insert(backwards.hidden_states.end(), text.begin(), text.end());
-    const auto part =
-        std::span(this->expected).subspan(this->texts.starts[i] * kHidden, kLengths[i] * kHidden);
+    const auto part = std::span(this->expected)
+                          .subspan(this->texts.starts[i] * kHiddenSize, kLengths[i] * kHiddenSize);
     reordered.insert(reordered.end(), part.begin(), part.end());
   }
   EXPECT_TRUE(same_bits(
@@ -139,14 +142,14 @@ TYPED_TEST(EncoderLayerWith, HasTheSameBitsInAnyOrderOfTheTexts) {
 
 TEST(EncoderLayer, SaysTheBytesOfItsMatrices) {
   RandomValues random(5, 0.25f);
-  const RandomEncoderLayer parameters(kHidden, kIntermediate, kHeads, random);
+  const RandomEncoderLayer parameters(kHiddenSize, kIntermediateSize, kHeads, random);
   const AbsolutePositions positions;
   InlineExecutor executor;
   const EncoderLayer<double, Gelu, AbsolutePositions> layer(parameters.parameters(), &positions,
                                                             executor);
-  EXPECT_EQ(layer.byte_count(),
-            sizeof(double) * (4 * (kHidden * kHidden + kHidden) + 2 * kHidden * kIntermediate +
-                              kIntermediate + kHidden));
+  EXPECT_EQ(layer.byte_count(), sizeof(double) * (4 * (kHiddenSize * kHiddenSize + kHiddenSize) +
+                                                  2 * kHiddenSize * kIntermediateSize +
+                                                  kIntermediateSize + kHiddenSize));
 }
 
 }  // namespace

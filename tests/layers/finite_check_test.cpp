@@ -4,16 +4,14 @@
 
 #include <cstdint>
 #include <limits>
-#include <span>
 #include <vector>
+
+#include "support/random_values.h"
 
 namespace semblance {
 namespace {
 
-template <class T>
-TensorView view_of(const std::vector<T>& values, DType dtype) {
-  return {std::as_bytes(std::span(values)).data(), dtype, {values.size()}};
-}
+using testing::view_of;
 
 // Puts each value at every place of tensors of many sizes.
 template <class T>

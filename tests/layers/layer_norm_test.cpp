@@ -25,7 +25,7 @@ using testing::Values;
 // Values around 0 with a deviation of about 0.6: two sums of up to 300 / 16 + 4 rounded additions
 // and five more operations, on results of at most about 3. 30 * 2^-24 * 3 = 5e-6.
 template <class Scalar>
-constexpr double kTolerance = std::is_same_v<Scalar, float> ? 5e-6 : 1e-13;
+constexpr double kNormTolerance = std::is_same_v<Scalar, float> ? 5e-6 : 1e-13;
 
 template <class Scalar>
 class LayerNormOf : public ::testing::Test {};
@@ -45,7 +45,7 @@ TYPED_TEST(LayerNormOf, AgreesWithThePlainFormForEverySizeInPlaceAndWithAStride)
       layer_norm.forward(rows.view(), executor);
       EXPECT_TRUE(rows.padding_untouched());
       const Values expected = plain_layer_norm(parameters, Values(x.begin(), x.end()));
-      expect_near<TypeParam, double>(rows.values(), expected, kTolerance<TypeParam>);
+      expect_near<TypeParam, double>(rows.values(), expected, kNormTolerance<TypeParam>);
     }
   }
 }

@@ -16,14 +16,10 @@ namespace {
 using testing::RandomValues;
 using testing::same_bits;
 using testing::StoredTensor;
+using testing::view_of;
 
 static_assert(LayerScalar<float> && LayerScalar<double>);
 static_assert(!LayerScalar<int> && !LayerScalar<long double> && !LayerScalar<const float>);
-
-template <class T>
-TensorView view_of(const std::vector<T>& values, DType dtype) {
-  return {reinterpret_cast<const std::byte*>(values.data()), dtype, {values.size()}};
-}
 
 TEST(CopyElements, EveryFloatingTypeGivesTheValuesItHolds) {
   for (const DType dtype : {DType::f32, DType::f64, DType::f16, DType::bf16}) {

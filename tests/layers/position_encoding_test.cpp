@@ -28,7 +28,7 @@ static_assert(!PositionEncoding<Nowhere, float>);
 // Float: two products, one addition and the rounding of sine and cosine, on values of at most 1.5:
 // 4 * 2^-24 * 1.5 = 4e-7. Double: the angle, up to 18, is rounded in another way: 18 * 2^-52 * 1.5.
 template <class Scalar>
-constexpr double kTolerance = std::is_same_v<Scalar, float> ? 4e-7 : 6e-15;
+constexpr double kRotaryTolerance = std::is_same_v<Scalar, float> ? 4e-7 : 6e-15;
 
 template <class Scalar>
 class RotaryPositionsOf : public ::testing::Test {};
@@ -48,10 +48,10 @@ TYPED_TEST(RotaryPositionsOf, TurnQueryAndKeyAsComplexNumbersAndTheValueWhenTold
       const Values unturned(x.begin(), x.end());
       Values turned = unturned;
       plain_rotate(turned, head_dim, head_dim);
-      expect_near<TypeParam, double>(query.values(), turned, kTolerance<TypeParam>);
+      expect_near<TypeParam, double>(query.values(), turned, kRotaryTolerance<TypeParam>);
       EXPECT_EQ(key.values(), query.values());
       expect_near<TypeParam, double>(value.values(), rotary_value ? turned : unturned,
-                                     rotary_value ? kTolerance<TypeParam> : 0.0);
+                                     rotary_value ? kRotaryTolerance<TypeParam> : 0.0);
       EXPECT_TRUE(query.padding_untouched() && value.padding_untouched());
     }
   }

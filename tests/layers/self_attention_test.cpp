@@ -27,7 +27,7 @@ using testing::Values;
 // Sums of at most 64 terms of size one and a softmax, then a layer norm that brings the result to
 // about 1: some tens of roundings of 6e-8. A wrong scale, head or position shows at 1e-2.
 template <class Scalar>
-constexpr double kTolerance = std::is_same_v<Scalar, float> ? 1e-5 : 1e-12;
+constexpr double kAttentionTolerance = std::is_same_v<Scalar, float> ? 1e-5 : 1e-12;
 
 template <class Scalar>
 class SelfAttentionOf : public ::testing::Test {};
@@ -52,7 +52,7 @@ void check_against_plain(const Positions& positions, PlainPositions plain, std::
     const Values part = plain_self_attention(parameters, Values(text.begin(), text.end()), plain);
     expected.insert(expected.end(), part.begin(), part.end());
   }
-  expect_near<Scalar, double>(found, expected, kTolerance<Scalar>);
+  expect_near<Scalar, double>(found, expected, kAttentionTolerance<Scalar>);
 }
 
 TYPED_TEST(SelfAttentionOf, AbsolutePositionsAgreeWithThePlainForm) {

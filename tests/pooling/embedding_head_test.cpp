@@ -30,7 +30,7 @@ using testing::Values;
 // Products of at most 64 terms, weights below 1/4 and inputs of about 1: 66 roundings of 6e-8 on
 // sums below 8, in the worst case 3e-5; a wrong order, sign or activation shows at 1e-2.
 constexpr double kTolerance = 3e-5;
-constexpr std::size_t kRows = 5;
+constexpr std::size_t kTexts = 5;
 
 Values to_double(const std::vector<float>& values) { return {values.begin(), values.end()}; }
 
@@ -78,9 +78,9 @@ TEST(Dense, EveryActivationAgreesWithThePlainFormWithAndWithoutEachResidual) {
           executor);
       EXPECT_EQ(dense.in_features(), in);
       EXPECT_EQ(dense.out_features(), out);
-      const std::vector<float> x = RandomValues(8).take(kRows * in);
-      const PaddedRows<float> input(kRows, in, x);
-      PaddedRows<float> output(kRows, out);
+      const std::vector<float> x = RandomValues(8).take(kTexts * in);
+      const PaddedRows<float> input(kTexts, in, x);
+      PaddedRows<float> output(kTexts, out);
       dense.forward(input.view(), output.view(), executor);
       EXPECT_TRUE(output.padding_untouched());
       Values expected = plain_linear(linear, to_double(x), named.function);

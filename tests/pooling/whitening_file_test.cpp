@@ -8,7 +8,7 @@
 namespace semblance {
 namespace {
 
-class WhiteningFile : public testing::Test {
+class WhiteningFile : public ::testing::Test {
  protected:
   ~WhiteningFile() override { std::remove(path_.c_str()); }
 
@@ -32,8 +32,8 @@ class WhiteningFile : public testing::Test {
   }
 
   // ctest runs the tests side by side.
-  std::string path_ = testing::TempDir() + "semblance_whitening_file_test_" +
-                      testing::UnitTest::GetInstance()->current_test_info()->name() +
+  std::string path_ = ::testing::TempDir() + "semblance_whitening_file_test_" +
+                      ::testing::UnitTest::GetInstance()->current_test_info()->name() +
                       ".safetensors";
   std::vector<double> mean_{1.0, 1.0 / 3.0};
   std::vector<double> kernel_{1e-3, 2.0, 3.0, -4.0, 5.0, 1.0 / 7.0};

@@ -51,6 +51,12 @@ inline std::uint16_t bfloat16_bits(float value) {
   return static_cast<std::uint16_t>(std::bit_cast<std::uint32_t>(value) >> 16);
 }
 
+// The values as a tensor of one dimension, seen in place.
+template <class T>
+TensorView view_of(const std::vector<T>& values, DType dtype) {
+  return {std::as_bytes(std::span(values)).data(), dtype, {values.size()}};
+}
+
 // A tensor as a weight file would hold it, with the values that went in.
 class StoredTensor {
  public:
