@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "io/reader_test.h"
@@ -39,6 +41,56 @@ TEST(Json, ReadsEveryKindOfValue) {
   EXPECT_EQ(root.require("a").size(), 2u);
   EXPECT_EQ(root.require("o").members().at(0).first, "k");
   EXPECT_EQ(root.require("o").members().at(0).second.as_string(), "v");
+}
+
+TEST(Json, HandsOnTheMembersOfATableOfIntegersInPlaceOfKeepingThem) {
+  std::vector<std::pair<std::string, std::int64_t>> members;
+  const auto add = [&](std::string_view key, std::int64_t value) {
+    members.emplace_back(key, value);
+  };
+  const JsonIntegerTable table{"model", "vocab", 0, 9, add};
+  const auto parse_table = [&](std::string_view text) {
+    members.clear();
+    return JsonDocument::parse(text, "a.json", {}, &table);
+  };
+  using Members = std::vector<std::pair<std::string, std::int64_t>>;
+
+  const auto document = parse_table(
+      R"({"vocab": {"x": 1}, "list": [{"vocab": {"x": 2}}], "other": {"vocab": {"x": 3}},
+          "model": {"list": [{"vocab": 1}, {"x": 1}], "deep": {"vocab": {"x": 4}},
+                    "vocab": {"b": 9, "\u4f60": 0, "b": 2}, "after": {"x": 5}}, "z": {"x": 6}})");
+  EXPECT_EQ(members, (Members{{"b", 9}, {"\xE4\xBD\xA0", 0}, {"b", 2}}));
+  const JsonValue model = document.root().require("model");
+  EXPECT_TRUE(model.require("vocab").is_object());
+  EXPECT_EQ(model.require("vocab").size(), 0u);
+  EXPECT_EQ(model.require("deep").require("vocab").require_integer("x", 4, 4), 4);
+  EXPECT_EQ(model.require("after").size() + document.root().require("z").size(), 2u);
+
+  for (const char* text : {R"({"model": {"vocab": [1, 2]}})", R"({"model": {"vocab": 3}})",
+                           R"([{"vocab": {"x": 1}}])", R"({"model": [{"vocab": {"x": 1}}]})"}) {
+    parse_table(text);
+    EXPECT_TRUE(members.empty()) << text;
+  }
+  const auto refused = [&](const std::string& value) {
+    return message_of<ConfigError>(
+        [&] { parse_table(R"({"model": {"vocab": {"a": 1, "b": )" + value + "}}}"); });
+  };
+  for (const auto& [value, found] : std::vector<std::pair<std::string, std::string>>{
+           {"10", "10"},
+           {"-1", "-1"},
+           {"1.0", "1.0"},
+           {"18446744073709551615", "18446744073709551615"},
+           {"true", "true"},
+           {"null", "null"},
+           {"\"1\"", "\"1\""},
+           {"{}", "an object"},
+           {"[1]", "an array"}}) {
+    EXPECT_EQ(refused(value),
+              "a.json: \"model.vocab.b\": expected an integer from 0 to 9, found " + found);
+  }
+  EXPECT_EQ(message_of<FormatError>(
+                [&] { parse_table(R"({"model": {"vocab": {"a": 1}, "vocab": {"b": 1}}})"); }),
+            "a.json: \"vocab\": expected each key once in an object, found it twice");
 }
 
 TEST(Json, OptionalValuesAreEmptyWhenAbsentOrNull) {

@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "semblance/core/available_cores.h"
+#include "semblance/core/core_avoidance.h"
 #include "semblance/core/executor.h"
 
 namespace semblance {
@@ -53,12 +54,12 @@ class Worker {
 
   // `job` must not throw and must live until finish() returns.
   void start(FunctionRef<void()>& job) noexcept {
+    core_avoidance_.avoid_core_of_caller(thread_);
     job_.store(&job, std::memory_order_release);
     post();
   }
   // Returns when the job that was started is over: takes it back where the thread has not begun it,
-  // else waits. A thread that the system has woken on the core of its caller, as it does on virtual
-  // machines whose other cores are asleep, would begin only once the caller sleeps.
+  // else waits: a thread that is woken late would keep its caller from what it can do itself.
   void finish() noexcept {
     if (job_.exchange(nullptr, std::memory_order_acq_rel) != nullptr) return;
     ++num_begun_;
@@ -95,6 +96,7 @@ class Worker {
   std::atomic<bool> stopping_{false};
   std::atomic<FunctionRef<void()>*> job_{nullptr};  // whoever takes it out runs it, or nobody does
   std::uint32_t num_begun_ = 0;                     // jobs not taken back; the borrower's
+  CoreAvoidance core_avoidance_;                    // the borrower's
   std::thread thread_;
 };
 

@@ -120,17 +120,19 @@ class JsonDocument {
   const std::string& file() const noexcept { return document_->file; }
 
   static JsonDocument parse(std::string_view text, std::string_view file,
-                            const JsonLimits& limits = {}) {
+                            const JsonLimits& limits = {},
+                            const JsonIntegerTable* table = nullptr) {
     JsonDocument result;
     result.document_->file = file;
-    result.document_->root = detail::build_json(text, file, limits);
+    result.document_->root = detail::build_json(text, file, limits, table);
     return result;
   }
   // Throws FileError, FormatError.
-  static JsonDocument read(const FileSource& source, const JsonLimits& limits = {}) {
+  static JsonDocument read(const FileSource& source, const JsonLimits& limits = {},
+                           const JsonIntegerTable* table = nullptr) {
     const std::string text = read_file_bytes(source, limits.max_bytes);
     refuse_failed_download(source.path(), text);
-    return parse(text, source.path(), limits);
+    return parse(text, source.path(), limits, table);
   }
 
  private:
@@ -151,12 +153,7 @@ inline bool JsonValue::as_boolean() const {
 }
 
 inline std::int64_t JsonValue::as_integer(std::int64_t min, std::int64_t max) const {
-  const bool fits = value_->is_number_integer() &&
-                    !(value_->is_number_unsigned() &&
-                      value_->get<std::uint64_t>() >
-                          static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) &&
-                    value_->get<std::int64_t>() >= min && value_->get<std::int64_t>() <= max;
-  if (fits) return value_->get<std::int64_t>();
+  if (const auto integer = detail::json_integer(*value_, min, max)) return *integer;
   if (min == std::numeric_limits<std::int64_t>::min()) throw error("an integer");
   if (max == std::numeric_limits<std::int64_t>::max()) {
     throw error("an integer, at least " + std::to_string(min));

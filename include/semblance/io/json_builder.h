@@ -3,19 +3,33 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "semblance/core/error.h"
+#include "semblance/core/function_ref.h"
 
 namespace semblance {
 
 struct JsonLimits {
   std::size_t max_bytes = std::size_t{64} << 20;
   std::size_t max_depth = 64;
+};
+
+// The object root[parent][key] where it is a large table of integers, such as a vocabulary: its
+// members are handed on as they are read, in the file's order, and it stays empty in the document,
+// where each would cost a node of a tree. Whoever takes them finds a key that comes twice.
+struct JsonIntegerTable {
+  std::string_view parent;
+  std::string_view key;
+  std::int64_t min;
+  std::int64_t max;  // a member that is no integer from min to max throws ConfigError
+  FunctionRef<void(std::string_view, std::int64_t)> member;
 };
 
 namespace detail {
@@ -65,6 +79,31 @@ inline void dismantle(nlohmann::json& value) noexcept {
   }
 }
 
+// A scalar as it would be written, a container by its kind; short enough for a message.
+inline std::string describe_json(const nlohmann::json& value) {
+  constexpr std::size_t kLongest = 80;
+  if (value.is_object()) return "an object";
+  if (value.is_array()) return "an array";
+  if (value.is_string()) {
+    const auto& text = value.get_ref<const std::string&>();
+    return "\"" + (text.size() <= kLongest ? text : text.substr(0, kLongest) + "...") + "\"";
+  }
+  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+// A number written without fraction or exponent, where it lies from min to max.
+inline std::optional<std::int64_t> json_integer(const nlohmann::json& value, std::int64_t min,
+                                                std::int64_t max) {
+  if (!value.is_number_integer()) return std::nullopt;
+  if (value.is_number_unsigned() &&
+      value.get<std::uint64_t>() >
+          static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) {
+    return std::nullopt;
+  }
+  const auto integer = value.get<std::int64_t>();
+  return integer >= min && integer <= max ? std::optional(integer) : std::nullopt;
+}
+
 // Receives the parser's events (nlohmann's SAX interface) and builds the value, so that limits hold
 // while parsing and not after. Returning false would end the parse; errors are thrown instead.
 class JsonBuilder {
@@ -75,8 +114,9 @@ class JsonBuilder {
   using string_t = nlohmann::json::string_t;
   using binary_t = nlohmann::json::binary_t;
 
-  JsonBuilder(std::string_view text, std::string_view file, const JsonLimits& limits)
-      : text_(text), file_(file), limits_(limits) {}
+  JsonBuilder(std::string_view text, std::string_view file, const JsonLimits& limits,
+              const JsonIntegerTable* table)
+      : text_(text), file_(file), limits_(limits), table_(table) {}
   JsonBuilder(const JsonBuilder&) = delete;
   JsonBuilder& operator=(const JsonBuilder&) = delete;
   ~JsonBuilder() { dismantle(root_); }
@@ -97,6 +137,10 @@ class JsonBuilder {
   bool end_array() { return close(); }
 
   bool key(string_t& name) {
+    if (in_table_) {
+      table_key_.swap(name);
+      return true;
+    }
     auto& object = open_.back()->get_ref<nlohmann::json::object_t&>();
     const auto [place, inserted] = object.emplace(std::move(name), nullptr);
     if (!inserted) {
@@ -127,10 +171,36 @@ class JsonBuilder {
   }
   template <class Value>
   bool put(Value&& value) {
-    place(std::forward<Value>(value));
+    if (in_table_) {
+      hand_on(std::forward<Value>(value));
+    } else {
+      place(std::forward<Value>(value));
+    }
     return true;
   }
+  void hand_on(const nlohmann::json& value) {
+    const auto integer = json_integer(value, table_->min, table_->max);
+    if (!integer) {
+      throw ConfigError(
+          file_, std::string(table_->parent) + '.' + std::string(table_->key) + '.' + table_key_,
+          "an integer from " + std::to_string(table_->min) + " to " + std::to_string(table_->max),
+          describe_json(value));
+    }
+    table_->member(table_key_, *integer);
+  }
+  // Whether the object that opens now is the table: its place is that of the key that came last.
+  bool opens_table() const {
+    if (table_ == nullptr || open_.size() != 2) return false;
+    const auto member = [](const nlohmann::json& object, std::string_view key) {
+      if (!object.is_object()) return static_cast<const nlohmann::json*>(nullptr);
+      const auto found = object.find(key);
+      return found == object.end() ? nullptr : &*found;
+    };
+    return open_[1] == member(root_, table_->parent) && slot_ == member(*open_[1], table_->key);
+  }
   bool open(nlohmann::json container) {
+    if (in_table_) hand_on(container);
+    in_table_ = container.is_object() && opens_table();
     if (open_.size() >= limits_.max_depth) {
       throw FormatError(file_, "",
                         "JSON nested at most " + std::to_string(limits_.max_depth) + " deep",
@@ -140,6 +210,7 @@ class JsonBuilder {
     return true;
   }
   bool close() {
+    in_table_ = false;
     open_.pop_back();
     return true;
   }
@@ -150,16 +221,19 @@ class JsonBuilder {
   nlohmann::json root_;
   std::vector<nlohmann::json*> open_;  // containers not yet closed; none is moved while open
   nlohmann::json* slot_ = nullptr;
+  const JsonIntegerTable* table_;
+  bool in_table_ = false;
+  string_t table_key_;
 };
 
 inline nlohmann::json build_json(std::string_view text, std::string_view file,
-                                 const JsonLimits& limits) {
+                                 const JsonLimits& limits, const JsonIntegerTable* table) {
   if (text.size() > limits.max_bytes) {
     throw FormatError(file, "", "at most " + std::to_string(limits.max_bytes) + " bytes of JSON",
                       std::to_string(text.size()));
   }
   refuse_nul(file, text);
-  JsonBuilder builder(text, file, limits);
+  JsonBuilder builder(text, file, limits, table);
   nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
   return builder.take();
 }
@@ -191,18 +265,6 @@ inline std::string json_path(const nlohmann::json& root, const nlohmann::json* t
   std::string path;
   find_json_path(root, target, path);
   return path;
-}
-
-// A scalar as it would be written, a container by its kind; short enough for a message.
-inline std::string describe_json(const nlohmann::json& value) {
-  constexpr std::size_t kLongest = 80;
-  if (value.is_object()) return "an object";
-  if (value.is_array()) return "an array";
-  if (value.is_string()) {
-    const auto& text = value.get_ref<const std::string&>();
-    return "\"" + (text.size() <= kLongest ? text : text.substr(0, kLongest) + "...") + "\"";
-  }
-  return value.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 }  // namespace detail

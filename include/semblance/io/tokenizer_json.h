@@ -146,6 +146,31 @@ inline PostProcessor post_processor_from_json(const JsonValue& root) {
           template_from_json(processor->require("pair", "an array"), special_tokens, true)};
 }
 
+// The document without the tokens of its vocabulary, and these.
+inline JsonDocument read_with_vocabulary(const FileSource& source, Vocabulary& vocabulary) {
+  std::vector<std::int32_t> ids;
+  const auto add = [&](std::string_view token, std::int64_t id) {
+    ids.push_back(static_cast<std::int32_t>(id));
+    vocabulary.add(token, ids.back());
+    if (vocabulary.size() != ids.size()) {
+      throw FormatError(source.path(), token, "each key once in an object", "it twice");
+    }
+    if (ids.size() > kMaxVocabularySize) {
+      throw ConfigError(source.path(), "model.vocab",
+                        "at most " + std::to_string(kMaxVocabularySize) + " tokens", "more");
+    }
+  };
+  const JsonIntegerTable table{"model", "vocab", 0, kMaxTokenId, add};
+  JsonDocument document = JsonDocument::read(source, {}, &table);
+  std::sort(ids.begin(), ids.end());
+  const auto twice = std::adjacent_find(ids.begin(), ids.end());
+  if (twice != ids.end()) {
+    throw ConfigError(source.path(), "model.vocab", "each id once",
+                      std::to_string(*twice) + " twice");
+  }
+  return document;
+}
+
 inline void read_wordpiece_model(const JsonValue& root, TokenizerConfig& config) {
   const JsonValue model = root.require("model", "a WordPiece model");
   if (const auto type = model.find("type"); type && type->as_string() != "WordPiece") {
@@ -156,21 +181,7 @@ inline void read_wordpiece_model(const JsonValue& root, TokenizerConfig& config)
   config.wordpiece.max_input_chars_per_word =
       model.require_size("max_input_chars_per_word", 0, std::numeric_limits<std::int64_t>::max());
   const JsonValue vocab = model.require("vocab", "an object of tokens and their ids");
-  if (vocab.size() > kMaxVocabularySize) {
-    throw vocab.error("at most " + std::to_string(kMaxVocabularySize) + " tokens");
-  }
-  std::vector<std::int32_t> ids;
-  ids.reserve(vocab.size());
-  for (const auto& [token, id] : vocab.members()) {
-    ids.push_back(token_id(id));
-    config.vocabulary.add(token, ids.back());
-  }
-  std::sort(ids.begin(), ids.end());
-  const auto twice = std::adjacent_find(ids.begin(), ids.end());
-  if (twice != ids.end()) {
-    throw ConfigError(vocab.file(), vocab.path(), "each id once",
-                      std::to_string(*twice) + " twice");
-  }
+  if (!vocab.is_object()) throw vocab.error("an object");
 }
 
 }  // namespace detail
@@ -179,9 +190,9 @@ inline void read_wordpiece_model(const JsonValue& root, TokenizerConfig& config)
 // or post-processor other than BERT's. Truncation and padding are left to the caller of the
 // tokenizer, but truncation that keeps the end of a text is refused. The decoder is not looked at.
 inline TokenizerJson read_tokenizer_json(const FileSource& source) {
-  const JsonDocument document = JsonDocument::read(source);
-  const JsonValue root = document.root();
   TokenizerJson result;
+  const JsonDocument document = detail::read_with_vocabulary(source, result.config.vocabulary);
+  const JsonValue root = document.root();
   detail::read_wordpiece_model(root, result.config);
   result.config.normalizer = detail::normalizer_from_json(root);
   detail::require_type(root.require("pre_tokenizer", "BertPreTokenizer"), "BertPreTokenizer");

@@ -132,15 +132,23 @@ inline BertTokenizer::BertTokenizer(TokenizerConfig config)
 
 inline void BertTokenizer::list_spellings() {
   const Vocabulary& vocabulary = config_.vocabulary;
+  spellings_.reserve(vocabulary.size() + added_ids_.size());
   for (std::size_t i = 0; i < vocabulary.size(); ++i)
     spellings_.emplace_back(vocabulary[i].second, i);
   for (std::size_t i = 0; i < added_ids_.size(); ++i) {
     spellings_.emplace_back(added_ids_[i], vocabulary.size() + i);
   }
-  // An added token goes before the vocabulary's token of the same id.
-  std::sort(spellings_.begin(), spellings_.end(), [](const auto& a, const auto& b) {
+  // An added token goes before the vocabulary's token of the same id. Most vocabularies
+  // come in the order of their ids.
+  const auto before = [](const auto& a, const auto& b) {
     return a.first != b.first ? a.first < b.first : a.second > b.second;
-  });
+  };
+  const auto added = spellings_.end() - static_cast<std::ptrdiff_t>(added_ids_.size());
+  if (!std::is_sorted(spellings_.begin(), added, before)) {
+    std::sort(spellings_.begin(), added, before);
+  }
+  std::sort(added, spellings_.end(), before);
+  std::inplace_merge(spellings_.begin(), added, spellings_.end(), before);
   const auto same_id = [](const auto& a, const auto& b) { return a.first == b.first; };
   spellings_.erase(std::unique(spellings_.begin(), spellings_.end(), same_id), spellings_.end());
   id_limit_ = spellings_.empty() ? 0 : static_cast<std::size_t>(spellings_.back().first) + 1;
