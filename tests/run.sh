@@ -40,6 +40,7 @@ plain() {
     echo "SKIPPED: the test of the NEON kernels: no cross compiler and emulator can be had here"
   # Here, since of tests that run side by side one would hold the lock of apt.
   need python3-venv python3-dev || echo "SKIPPED: the tests of the Python package and the server"
+  need wrk:wrk || echo "SKIPPED: the test of the server under load"
   need chromium:chromium || echo "SKIPPED: the server's page in a browser: none can be had here"
   build build -DSEMBLANCE_BUILD_EXAMPLES=ON && run_tests build
 }

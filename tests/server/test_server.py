@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import openai
 import pytest
+from load import Load, resident_kib
 
 GUIDE = Path(__file__).resolve().parent.parent.parent / "examples" / "guide"
 
@@ -203,6 +204,21 @@ def test_health_follows_the_keep_alive_connection(start):
         answer = connection.getresponse()
         assert answer.status == 200 and answer.read() == b"ok\n"
     connection.close()
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+def test_100000_requests_under_load_are_answered_alike_in_steady_memory(start, encode, sentences, tmp_path):
+    server = start()
+    load = Load(server.url, sentences, 1, tmp_path)
+    alone = np.float32([json.loads(answer)[0] for answer in load.answers])
+    assert np.array_equal(alone, encode(sentences, "--normalize"))
+    answered, resident = 0, []
+    while answered < 100_000:
+        result = load.run(16, 2)
+        assert result["wrong"] == 0 and result["right"] > 0
+        answered += result["right"]
+        resident.append(resident_kib(server.process.pid))
+    assert max(resident) - resident[0] < 2048
 
 
 CHROMIUM = shutil.which("chromium")

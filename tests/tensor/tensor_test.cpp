@@ -43,15 +43,15 @@ TEST(Tensor, MovesWithItsElements) {
 }
 
 TEST(Tensor, RefusesAShapeThatOverflows) {
-  constexpr std::size_t kMost = std::numeric_limits<std::size_t>::max();
+  constexpr std::size_t kMostElements = std::numeric_limits<std::size_t>::max();
   try {
-    const Tensor<float> tensor({kMost, 2});
+    const Tensor<float> tensor({kMostElements, 2});
     FAIL() << "expected std::invalid_argument";
   } catch (const std::invalid_argument& error) {
     EXPECT_NE(std::string(error.what()).find(", 2] is too large"), std::string::npos);
   }
   // The elements can be counted, their bytes cannot.
-  EXPECT_THROW(Tensor<float>({kMost / 2}), std::bad_alloc);
+  EXPECT_THROW(Tensor<float>({kMostElements / 2}), std::bad_alloc);
 }
 
 }  // namespace
