@@ -156,13 +156,6 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
   TokenizerFilesOptions tokenizer_options;
   tokenizer_options.lowercase_first = settings.do_lower_case;
   tokenizer_options.adapt = roformer_tokenizer(transformer, options.dictionary);
-  LoadedTokenizer tokenizer = load_tokenizer(transformer, tokenizer_options);
-  model->tokenizer = std::make_unique<const BertTokenizer>(std::move(tokenizer.tokenizer));
-  check_vocabulary(*model->tokenizer, *model);
-  const auto limit = settings.max_seq_length ? settings.max_seq_length : tokenizer.model_max_length;
-  model->max_length = model->config.max_position_embeddings;
-  if (limit) model->max_length = std::min(model->max_length, *limit);
-
   const WeightFilesOptions access{options.copy_files ? FileAccess::copy : FileAccess::map};
   ThreadPool::Team team(ThreadPool::shared(), options.num_threads);
   WeightFiles weights = WeightFiles::open(transformer, access);
@@ -174,9 +167,21 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
     weights.keep_packed_in(std::move(opened));
   }
   model->weights = std::make_shared<const WeightFiles>(std::move(weights));
+  std::optional<LoadedTokenizer> tokenizer;
+  const auto read_tokenizer = [&] {
+    tokenizer.emplace(load_tokenizer(transformer, tokenizer_options));
+  };
   if (!options.allow_non_finite && (cache == nullptr || cache->empty())) {
-    require_finite(*model->weights, team);
+    require_finite(*model->weights, team, read_tokenizer);
+  } else {
+    read_tokenizer();
   }
+  model->tokenizer = std::make_unique<const BertTokenizer>(std::move(tokenizer->tokenizer));
+  check_vocabulary(*model->tokenizer, *model);
+  const auto limit =
+      settings.max_seq_length ? settings.max_seq_length : tokenizer->model_max_length;
+  model->max_length = model->config.max_position_embeddings;
+  if (limit) model->max_length = std::min(model->max_length, *limit);
   model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
   if (cache != nullptr) cache->commit();
   if (modules) {

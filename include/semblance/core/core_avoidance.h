@@ -2,7 +2,7 @@
 
 #include <thread>
 
-#if defined(__linux__)
+#if defined(__linux__) && !defined(__ANDROID__)
 #include <pthread.h>
 #include <sched.h>
 #endif
@@ -17,7 +17,7 @@ class CoreAvoidance {
   // Takes the core of the calling thread out of the mask of `thread`, unless nothing would be left,
   // and gives back the core that it took out before. A system call only when the caller has moved.
   void avoid_core_of_caller([[maybe_unused]] std::thread& thread) noexcept {
-#if defined(__linux__)
+#if defined(__linux__) && !defined(__ANDROID__)
     const int core = sched_getcpu();
     if (core == avoided_ || core < 0 || core >= CPU_SETSIZE) return;
     const auto in_mask = static_cast<unsigned>(core);
@@ -38,7 +38,7 @@ class CoreAvoidance {
   }
 
  private:
-#if defined(__linux__)
+#if defined(__linux__) && !defined(__ANDROID__)
   int avoided_ = -1;  // the core of the last caller
   int taken_ = -1;    // the core taken out of the mask for it
   cpu_set_t set_{};   // what was then left

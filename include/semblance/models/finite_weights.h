@@ -1,13 +1,16 @@
 #pragma once
 
-#include <atomic>
+#include <algorithm>
 #include <cstddef>
+#include <numeric>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "semblance/core/error.h"
 #include "semblance/core/executor.h"
-#include "semblance/core/parallel_for.h"
+#include "semblance/core/function_ref.h"
 #include "semblance/io/weight_files.h"
 #include "semblance/layers/finite_check.h"
 #include "semblance/tensor/dtype.h"
@@ -17,27 +20,47 @@ namespace semblance {
 
 // Throws FormatError when an element of any floating-point tensor in the files, used or not, is NaN
 // or infinite, or a double beyond float32: one such weight can make every vector NaN. Reads all
-// of the files once, on all threads of `executor`, and leaves none of it in memory but what the
-// system caches.
-inline void require_finite(const WeightFiles& files, Executor& executor) {
-  constexpr std::size_t kGranule = std::size_t{1} << 16;  // elements, at least, a thread
+// of the files once, a tensor a task of `executor` with the largest first, and leaves none of it in
+// memory but what the system caches. `meanwhile` runs beside that, as one more task; what it throws
+// goes before what is found.
+inline void require_finite(const WeightFiles& files, Executor& executor,
+                           FunctionRef<void()> meanwhile) {
+  std::vector<const StoredTensor*> tensors;
   for (const std::string_view name : files.names()) {
-    if (!is_floating_point(files.describe(name)->dtype)) continue;
-    const TensorView tensor = *files.find(name);
-    std::atomic<bool> finite{true};
-    parallel_slices(executor, tensor.element_count(), kGranule,
-                    [&](std::size_t, std::size_t begin, std::size_t end) {
-                      if (!all_finite(tensor, begin, end - begin)) finite = false;
-                    });
-    if (!finite) {
-      std::size_t element = 0;
-      while (all_finite(tensor, element, 1)) ++element;
-      throw FormatError(files.file_of(name), name,
-                        "finite values, or LoadOptions::allow_non_finite (--allow-non-finite)",
-                        "NaN or infinity at element " + std::to_string(element));
+    const StoredTensor* tensor = files.describe(name);
+    if (is_floating_point(tensor->dtype)) tensors.push_back(tensor);
+  }
+  const auto bad_element = [&](const StoredTensor& stored) {
+    const TensorView tensor = *files.find(stored.name);
+    std::optional<std::size_t> bad;
+    if (!all_finite(tensor, 0, tensor.element_count())) {
+      bad = 0;
+      while (all_finite(tensor, *bad, 1)) ++*bad;
     }
     files.release(tensor);
+    return bad;
+  };
+  std::vector<std::optional<std::size_t>> bad_elements(tensors.size());
+  std::vector<std::size_t> order(tensors.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::stable_sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return tensors[a]->byte_count() > tensors[b]->byte_count();
+  });
+  executor.run(1 + tensors.size(), [&](std::size_t task) {
+    if (task == 0) return meanwhile();
+    const std::size_t i = order[task - 1];
+    bad_elements[i] = bad_element(*tensors[i]);
+  });
+  for (std::size_t i = 0; i < tensors.size(); ++i) {
+    if (!bad_elements[i]) continue;
+    throw FormatError(files.file_of(tensors[i]->name), tensors[i]->name,
+                      "finite values, or LoadOptions::allow_non_finite (--allow-non-finite)",
+                      "NaN or infinity at element " + std::to_string(*bad_elements[i]));
   }
+}
+
+inline void require_finite(const WeightFiles& files, Executor& executor) {
+  require_finite(files, executor, [] {});
 }
 
 }  // namespace semblance

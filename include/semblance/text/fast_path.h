@@ -38,7 +38,13 @@ class FastPath {
            const WordPiece& wordpiece)
       : options_(options), max_chars_(wordpiece.max_input_chars_per_word()) {
     actions_.resize(kTableSize);
-    for (char32_t c = 0; c < kTableSize; ++c) actions_[c] = action_of(c, vocabulary, wordpiece);
+    const std::vector<std::int32_t> ids = ids_of_code_points(vocabulary);
+    const auto id_of = [&](char32_t c) {
+      if (c < kTableSize) return ids[c];
+      char bytes[4];
+      return vocabulary.id({bytes, encode_utf8(c, bytes)}).value_or(kNoToken);
+    };
+    for (char32_t c = 0; c < kTableSize; ++c) actions_[c] = action_of(c, id_of, wordpiece.unk_id());
   }
 
   // Appends the ids of `text`. Stops early when more than `limit` have been appended in all,
@@ -74,6 +80,7 @@ class FastPath {
 
  private:
   static constexpr char32_t kTableSize = 0x10000;
+  static constexpr std::int32_t kNoToken = -1;
   static constexpr unsigned kKindBits = 3;
   static constexpr std::uint32_t kKindMask = (1U << kKindBits) - 1;
   static constexpr std::uint32_t kMaxPayload = ~std::uint32_t{0} >> kKindBits;
@@ -111,8 +118,22 @@ class FastPath {
     return options_.lowercase ? to_lower(c) : CodePoints{{c}, 1};
   }
 
-  std::uint32_t action_of(char32_t c, const Vocabulary& vocabulary,
-                          const WordPiece& wordpiece) const {
+  // The ids of the tokens that are one code point of the table, by code point: one walk through the
+  // vocabulary instead of a search for each.
+  static std::vector<std::int32_t> ids_of_code_points(const Vocabulary& vocabulary) {
+    std::vector<std::int32_t> ids(kTableSize, kNoToken);
+    for (std::size_t i = 0; i < vocabulary.size(); ++i) {
+      const auto [token, id] = vocabulary[i];
+      if (token.empty() || token.size() > 3) continue;
+      const DecodedCodePoint c = decode_utf8(token);
+      // U+FFFD, which ill-formed bytes read as, is no word of its own.
+      if (c.length == token.size() && c.value != kReplacementCharacter) ids[c.value] = id;
+    }
+    return ids;
+  }
+
+  template <class IdOf>
+  std::uint32_t action_of(char32_t c, const IdOf& id_of, std::int32_t unk_id) const {
     if (c >= 0xD800 && c < 0xE000) return kSlow;
     std::uint32_t action = kNothing;
     for_each_element(c, [&](char32_t element, std::uint8_t combining_class, bool chinese) {
@@ -126,10 +147,8 @@ class FastPath {
       if (is_whitespace(value)) {
         action = kSpace;
       } else if (chinese || is_punctuation(value)) {
-        char bytes[4];
-        const std::string_view text(bytes, encode_utf8(value, bytes));
-        const std::optional<std::int32_t> id = max_chars_ == 0 ? std::nullopt : vocabulary.id(text);
-        const auto payload = static_cast<std::uint32_t>(id.value_or(wordpiece.unk_id()));
+        const std::int32_t id = max_chars_ == 0 ? kNoToken : id_of(value);
+        const auto payload = static_cast<std::uint32_t>(id == kNoToken ? unk_id : id);
         action = payload > kMaxPayload ? kSlow : kWordOfItsOwn | (payload << kKindBits);
       } else {
         action = kInWord | (static_cast<std::uint32_t>(value) << kKindBits);
