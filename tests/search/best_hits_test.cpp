@@ -14,7 +14,7 @@ TEST(BestHits, KeepsTheSameInAnyOrderOfArrival) {
   for (std::size_t row = 0; row < 500; ++row)
     hits.push_back({row, static_cast<float>(engine() % 9)});
   std::vector<Hit> expected = hits;
-  std::ranges::sort(expected, [](const Hit& a, const Hit& b) { return ranks_before(a, b); });
+  std::sort(expected.begin(), expected.end(), ranks_before);
   for (const std::size_t k : {1u, 2u, 60u, 499u, 500u, 501u}) {
     std::shuffle(hits.begin(), hits.end(), engine);
     BestHits whole(k);

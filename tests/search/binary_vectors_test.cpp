@@ -54,7 +54,7 @@ TEST(BinaryVectors, SearchEqualsBruteForceOverTheSignsForAnyNumberOfThreads) {
         }
         expected.push_back({r, static_cast<float>(cosine_of_signs / static_cast<double>(size))});
       }
-      std::ranges::sort(expected, [](const Hit& a, const Hit& b) { return ranks_before(a, b); });
+      std::sort(expected.begin(), expected.end(), ranks_before);
       expected.resize(70);
       EXPECT_EQ(found[q], expected);
     }

@@ -82,7 +82,7 @@ TEST(Int8Vectors, SearchEqualsBruteForceOverTheCodesForAnyNumberOfThreads) {
             {r, static_cast<float>(metric == Metric::dot ? ab * (queries.scale(q) * rows.scale(r))
                                                          : ab / (std::sqrt(aa) * std::sqrt(bb)))});
       }
-      std::ranges::sort(expected, [](const Hit& a, const Hit& b) { return ranks_before(a, b); });
+      std::sort(expected.begin(), expected.end(), ranks_before);
       expected.resize(40);
       EXPECT_EQ(found[q], expected);
     }

@@ -26,12 +26,6 @@ struct RowPair {
   bool operator==(const RowPair&) const = default;
 };
 
-// The better score first, equal scores by first row, then by second.
-inline bool ranks_before(const RowPair& a, const RowPair& b) noexcept {
-  if (a.score != b.score) return a.score > b.score;
-  return a.first != b.first ? a.first < b.first : a.second < b.second;
-}
-
 struct ParaphraseMiningOptions {
   std::size_t max_pairs = 500000;
   float min_score = -std::numeric_limits<float>::infinity();  // pairs below are left out
@@ -70,7 +64,11 @@ class BestPairs {
   }
 
  private:
-  static bool before(const RowPair& a, const RowPair& b) noexcept { return ranks_before(a, b); }
+  // The better score first, equal scores by first row, then by second.
+  static bool before(const RowPair& a, const RowPair& b) noexcept {
+    if (a.score != b.score) return a.score > b.score;
+    return a.first != b.first ? a.first < b.first : a.second < b.second;
+  }
 
   void add(const RowPair& pair) {
     if (heap_.size() < max_pairs_) {
