@@ -14,6 +14,7 @@
 #include <thread>
 #include <vector>
 
+#include "semblance/core/available_cores.h"
 #include "semblance/semblance.h"
 
 namespace server {
@@ -22,7 +23,7 @@ struct BatcherOptions {
   std::size_t max_batch_tokens = 4096;                    // that go through the encoder in one call
   std::size_t max_waiting_tokens = std::size_t{1} << 18;  // beyond these a request is turned away
   std::chrono::microseconds max_delay{0};  // how long a text waits for company while nothing runs
-  std::size_t num_threads = 0;             // of the encoder; 0 is one a core
+  std::size_t num_threads = 0;             // that encode; 0 is one a core
 };
 
 // The texts of one request, as ids: [CLS] ... [SEP] of each.
@@ -41,9 +42,11 @@ class Job {
   std::exception_ptr error_;
 };
 
-// Puts the texts of requests that wait at the same time through the encoder together. One thread
-// runs the encoder, over all cores; what arrives meanwhile waits, in order, and is taken up by
-// tokens: a large request does not hold up those behind it longer than a batch takes, and under
+// Puts the texts of requests that wait at the same time through the encoder together. As many
+// threads as encode take batches from one queue, in order: the encoder lends a call the cores that
+// the others leave, so that a text alone has all of them, and texts that come close together run
+// side by side, where one batch of them would keep the first waiting for the last. A thread takes
+// its share of the tokens that wait: a large request does not hold up those behind it, and under
 // load batches fill by themselves. A text's vector does not depend on its company.
 class Batcher {
  public:
@@ -54,18 +57,19 @@ class Batcher {
       : encoder_(encoder),
         options_(options),
         dim_(encoder.output_dim()),
-        thread_([this] { run(); }) {}
+        num_threads_(options.num_threads != 0 ? options.num_threads
+                                              : semblance::available_cores()) {
+    try {
+      while (threads_.size() < num_threads_) threads_.emplace_back([this] { run(); });
+    } catch (...) {
+      end();
+      throw;
+    }
+  }
   Batcher(const Batcher&) = delete;
   Batcher& operator=(const Batcher&) = delete;
   // Finishes what waits.
-  ~Batcher() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    work_.notify_all();
-    thread_.join();
-  }
+  ~Batcher() { end(); }
 
   std::size_t dim() const noexcept { return dim_; }
 
@@ -83,7 +87,11 @@ class Batcher {
     const auto now = Clock::now();
     for (std::size_t i = 0; i < job->num_texts(); ++i) waiting_.push_back({job, i, now});
     num_waiting_tokens_ += job->input_ids.size();
-    work_.notify_one();
+    if (job->num_texts() == 1) {
+      work_.notify_one();
+    } else {
+      work_.notify_all();
+    }
     if (!done_.wait_until(lock, deadline, [&] { return job->num_left_ == 0; })) {
       job->abandoned_ = true;  // what of it still waits is dropped when its turn comes
       return Outcome::timed_out;
@@ -115,6 +123,15 @@ class Batcher {
     std::size_t num_tokens() const { return job->starts[text + 1] - job->starts[text]; }
   };
 
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
   void run() {
     std::vector<Item> batch;
     std::vector<std::int32_t> input_ids;
@@ -143,7 +160,8 @@ class Batcher {
     }
   }
 
-  // Waits for texts and takes as many as a batch holds; false at the very end.
+  // Waits for texts and takes this thread's share, at most what a batch holds; false at the very
+  // end.
   bool take(std::vector<Item>& batch) {
     std::unique_lock lock(mutex_);
     while (batch.empty()) {
@@ -152,12 +170,14 @@ class Batcher {
       work_.wait_until(lock, waiting_.front().arrival + options_.max_delay, [&] {
         return stopping_ || num_waiting_tokens_ >= options_.max_batch_tokens;
       });
+      const std::size_t share = (num_waiting_tokens_ + num_threads_ - 1) / num_threads_;
+      const std::size_t limit = std::min(share, options_.max_batch_tokens);
       std::size_t num_tokens = 0;
       while (!waiting_.empty()) {
         Item& item = waiting_.front();
         const std::size_t more = item.num_tokens();
         if (!item.job->abandoned_) {
-          if (!batch.empty() && num_tokens + more > options_.max_batch_tokens) break;
+          if (!batch.empty() && num_tokens + more > limit) break;
           num_tokens += more;
           batch.push_back(std::move(item));
         }
@@ -187,6 +207,7 @@ class Batcher {
   const semblance::SentenceEncoder& encoder_;
   const BatcherOptions options_;
   const std::size_t dim_;
+  const std::size_t num_threads_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
   std::condition_variable done_;
@@ -194,7 +215,7 @@ class Batcher {
   std::size_t num_waiting_tokens_ = 0;
   Counts counts_;
   bool stopping_ = false;
-  std::thread thread_;  // last: it uses all of the above
+  std::vector<std::thread> threads_;  // last: they use all of the above
 };
 
 }  // namespace server

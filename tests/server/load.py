@@ -11,13 +11,11 @@ of requests one after the other.
 import argparse
 import http.client
 import json
-import queue
-import random
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
 
@@ -58,11 +56,15 @@ class Load:
         for file, lines in zip(self.files, (self.bodies, self.answers)):
             file.write_text("".join(line + "\n" for line in lines), "utf-8")
 
-    def run(self, connections, seconds):
-        """What load.lua prints: requests answered rightly and wrongly, seconds, p99_ms."""
+    def run(self, connections, seconds, rate=None):
+        """What load.lua prints: requests answered rightly and wrongly, seconds, latencies. With
+        `rate`, about so many requests a second are made, as by chance; else the next one at once."""
         command = ["wrk", "-t", connections, "-c", connections, "-d", f"{seconds}s", "-s", HERE / "load.lua"]
         command += [self.url + "/embed", "--", *self.files]
-        output = subprocess.run([str(part) for part in command], check=True, capture_output=True, text=True).stdout
+        environment = {**os.environ, "MEAN_PAUSE_MS": str(connections / rate * 1e3) if rate else "0"}
+        output = subprocess.run(
+            [str(part) for part in command], check=True, capture_output=True, text=True, env=environment
+        ).stdout
         result = json.loads(output.splitlines()[-1])
         if "Socket errors" in output:
             raise RuntimeError(output)
@@ -81,33 +83,6 @@ def library_rate(program, model, texts, folder):
         )
         seconds.append(time.perf_counter() - start)
     return len(texts) / (seconds[1] - seconds[0])
-
-
-def latencies(url, bodies, rate, count, connections=32):
-    """Milliseconds from when each request was due, with Poisson arrivals at `rate` a second."""
-    due = queue.SimpleQueue()
-    result = []
-
-    def work():
-        connection = connect(url)
-        while (item := due.get()) is not None:
-            ask(connection, item[1])
-            result.append((time.perf_counter() - item[0]) * 1e3)
-
-    workers = [threading.Thread(target=work) for _ in range(connections)]
-    for worker in workers:
-        worker.start()
-    chance = random.Random(1)
-    at = time.perf_counter()
-    for i in range(count):
-        at += chance.expovariate(rate)
-        time.sleep(max(0, at - time.perf_counter()))
-        due.put((at, bodies[i % len(bodies)]))
-    for _ in workers:
-        due.put(None)
-    for worker in workers:
-        worker.join()
-    return sorted(result)
 
 
 def main():
@@ -134,21 +109,19 @@ def main():
         print(f"library {statistics.median(library):.0f} sentences/s, server {statistics.median(server):.0f}")
         print(f"share: median {shares[2]:.3f}, from {shares[0]:.3f} to {shares[-1]:.3f}; wrong answers: {wrong}")
 
-        singles = [json.dumps({"inputs": text}) for text in texts]
-        connection = connect(url)
-        alone = []
-        for body in singles[:500]:
-            start = time.perf_counter()
-            ask(connection, body)
-            alone.append((time.perf_counter() - start) * 1e3)
+        single = Load(url, texts, 1, folder)
         half = statistics.median(server) / 2
-        loaded = latencies(url, singles, half, 4000)
-        print(f"one after the other: median {statistics.median(alone):.2f} ms")
-        print(
-            f"at {half:.0f} requests/s: median {statistics.median(loaded):.2f} ms, "
-            f"p99 {loaded[int(len(loaded) * 0.99)]:.2f} ms, "
-            f"{loaded[int(len(loaded) * 0.99)] / statistics.median(alone):.2f} times that"
-        )
+        ratios = []
+        for _ in range(5):
+            alone = single.run(1, options.seconds)
+            loaded = single.run(64, options.seconds, half)
+            ratios.append(loaded["p99_ms"] / alone["median_ms"])
+            print(
+                f"one after the other: median {alone['median_ms']:.2f} ms, p99 {alone['p99_ms']:.2f}; "
+                f"{loaded['right'] / loaded['seconds']:.0f} requests/s: median {loaded['median_ms']:.2f} ms, "
+                f"p99 {loaded['p99_ms']:.2f}"
+            )
+        print(f"p99 at half the rate over the median alone: median of 5 {statistics.median(ratios):.2f}")
         process.terminate()
         process.wait()
 
