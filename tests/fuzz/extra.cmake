@@ -5,6 +5,8 @@
 #   bash tests/fuzz/run_fuzzers.sh build/fuzzers 600
 file(GLOB fuzz_sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_LIST_DIR}/*_fuzz.cpp)
 target_sources(semblance_fuzz_tests PRIVATE ${fuzz_sources})
+# Each names its target alike, as a program of its own may.
+set_source_files_properties(${fuzz_sources} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 
 option(SEMBLANCE_BUILD_FUZZERS "Build the libFuzzer programs" OFF)
 if(SEMBLANCE_BUILD_FUZZERS)
