@@ -87,11 +87,7 @@ class Batcher {
     const auto now = Clock::now();
     for (std::size_t i = 0; i < job->num_texts(); ++i) waiting_.push_back({job, i, now});
     num_waiting_tokens_ += job->input_ids.size();
-    if (job->num_texts() == 1) {
-      work_.notify_one();
-    } else {
-      work_.notify_all();
-    }
+    work_.notify_one();
     if (!done_.wait_until(lock, deadline, [&] { return job->num_left_ == 0; })) {
       job->abandoned_ = true;  // what of it still waits is dropped when its turn comes
       return Outcome::timed_out;
@@ -185,6 +181,7 @@ class Batcher {
         waiting_.pop_front();
       }
     }
+    if (!waiting_.empty()) work_.notify_one();  // the next share is for another thread
     return true;
   }
 
