@@ -134,7 +134,7 @@ SEMBLANCE_INLINE void accumulate_step(const float* input, std::size_t input_stri
   for (std::size_t r = 0; r < kRows; ++r) {
     const FloatVec value = splat(input[r * input_stride]);
     SEMBLANCE_UNROLL
-    for (std::size_t v = 0; v < kPanelVecs; ++v) sums[r][v] = fma(value, weight[v], sums[r][v]);
+    for (std::size_t v = 0; v < kPanelVecs; ++v) add_product(sums[r][v], value, weight[v]);
   }
 }
 

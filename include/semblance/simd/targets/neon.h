@@ -68,6 +68,9 @@ SEMBLANCE_INLINE FloatVec div(const FloatVec& a, const FloatVec& b) {
 SEMBLANCE_INLINE FloatVec fma(const FloatVec& a, const FloatVec& b, const FloatVec& c) {
   return each_quarter([&](int i) { return vfmaq_f32(c.q[i], a.q[i], b.q[i]); });
 }
+SEMBLANCE_INLINE void add_product(FloatVec& sum, const FloatVec& a, const FloatVec& b) {
+  sum = fma(a, b, sum);
+}
 // Comparisons and selections, because vmaxq and vminq treat NaN and signed zeros differently.
 SEMBLANCE_INLINE float32x4_t larger(float32x4_t a, float32x4_t b) {
   return vbslq_f32(vcgtq_f32(a, b), a, b);

@@ -72,6 +72,9 @@ SEMBLANCE_INLINE FloatVec div(const FloatVec& a, const FloatVec& b) {
 SEMBLANCE_INLINE FloatVec fma(const FloatVec& a, const FloatVec& b, const FloatVec& c) {
   return each_lane([&](std::size_t i) { return std::fma(a.lane[i], b.lane[i], c.lane[i]); });
 }
+SEMBLANCE_INLINE void add_product(FloatVec& sum, const FloatVec& a, const FloatVec& b) {
+  sum = fma(a, b, sum);
+}
 // The second operand where either is NaN or both are zero, as the x86 instructions have it.
 SEMBLANCE_INLINE FloatVec max(const FloatVec& a, const FloatVec& b) {
   return each_lane([&](std::size_t i) { return a.lane[i] > b.lane[i] ? a.lane[i] : b.lane[i]; });
