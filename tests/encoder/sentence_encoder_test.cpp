@@ -249,9 +249,12 @@ TEST_F(SentenceEncoderTest, EveryPrecisionHasOneVectorATextNearThatOfFloat32AndA
           .batch_size = 7 * num_threads, .pooling = Pooling::mean, .num_threads = num_threads};
       const auto together = loaded.encode(all, options);
       EXPECT_EQ(together.values, alone) << name_of(precision) << ", " << num_threads << " threads";
+      float sum = 0.0f;
       for (std::size_t i = 0; i < all.size(); ++i) {
-        EXPECT_GT(similarity(together[i], reference[i]), 0.999f) << name_of(precision);
+        sum += similarity(together[i], reference[i]);
+        EXPECT_GT(similarity(together[i], reference[i]), 0.998f) << name_of(precision);
       }
+      EXPECT_GT(sum / static_cast<float>(all.size()), 0.999f) << name_of(precision);
     }
     std::vector<float> room(views.size() * loaded.output_dim());
     const EncodeOptions options{.num_threads = 2};

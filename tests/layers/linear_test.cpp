@@ -347,7 +347,7 @@ TEST(Linear, CodesOfAFileMeanTheirValuesInEveryPrecision) {
           largest_weight = std::max(largest_weight, value);
         }
         const double unit = static_cast<double>(largest) / 127;
-        const double weight_error = bits == 8 ? 0 : largest_weight / 254 * kIn * 127 * unit;
+        const double weight_error = bits == 8 ? 0 : largest_weight / 127 * kIn * 127 * unit;
         ASSERT_NEAR(found.view().row(r)[o], expected.view().row(r)[o],
                     0.5001 * unit * sum + weight_error + 1e-4);
       }

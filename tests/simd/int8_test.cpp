@@ -135,6 +135,35 @@ TEST_P(Int8, NothingSaturatesInTheWorstCase) {
   }
 }
 
+// Pairs of weights that fit go another way on some targets: their worst case, a code of the input
+// that is 254 or 0 beside weights that sum to 128, and panels of such weights beside others.
+TEST_P(Int8, NothingSaturatesInTheWorstCaseOfPairsThatFit) {
+  constexpr std::size_t kOut = 99;
+  for (const std::size_t in : test::sizes({2, 3, 4, 7, 64, 3071})) {
+    for (const int input_sign : {-1, 1}) {
+      const LinearCase c{.rows = 15, .in_features = in, .out_features = kOut};
+      LinearData data(c);
+      for (float& value : data.input) value = static_cast<float>(input_sign) * 2.5f;
+      const std::pair<int, int> pairs[] = {{127, 1},    {1, 127},    {64, 64},
+                                           {-64, -64},  {-128, 0},   {-1, -127},
+                                           {127, -128}, {-128, 127}, {-127, 127}};
+      Int8Weight weight{std::vector<std::int8_t>(kOut * in), std::vector<float>(kOut, 0.5f)};
+      for (std::size_t o = 0; o < kOut; ++o) {
+        for (std::size_t i = 0; i < in; ++i) {
+          const auto& pair = pairs[o < 9 ? o : (o + i / 2) % 9];
+          weight.codes[o * in + i] =
+              static_cast<std::int8_t>(i % 2 == 0 ? pair.first : pair.second);
+        }
+      }
+      expect_exact(c, data, weight);
+      weight.codes[40 * in + in / 2 / 2 * 2] =
+          127;  // beside 2 or more, or not: one panel of several
+      weight.codes[40 * in + in / 2 / 2 * 2 + (in > 1 ? 1 : 0)] = 2;
+      expect_exact(c, data, weight);
+    }
+  }
+}
+
 TEST_P(Int8, HasTheBitsOfScalarOverRowsZeroTo100) {
   for (std::size_t rows = 0; rows <= 100; ++rows) {
     expect_same({.rows = rows,
@@ -229,6 +258,57 @@ TEST_P(Int8, CodesOfARowAreTheDocumentedOnes) {
       EXPECT_EQ(wide[i], static_cast<float>(codes[i]) * scale);
     }
     EXPECT_EQ(wide[count], test::kCanary);
+  }
+}
+
+TEST_P(Int8, PairsOfWeightsAreMadeToFitByTheDocumentedScale) {
+  for (std::size_t count = 0; count <= 70; ++count) {
+    for (const float spread : {0.1f, 1.0f, 1e30f}) {
+      Random random(static_cast<std::uint32_t>(count) + 1);
+      std::vector<float> row = random.values(count, -spread, spread);
+      if (count > 5) row[count / 2 / 2 * 2] = row[count / 2 / 2 * 2 + 1] = -3.0f * spread;
+      std::vector<std::int8_t> codes(count + 1, 99);
+      const float scale = target_.quantize_weights(row.data(), count, codes.data());
+
+      float largest = 0.0f, most = 0.0f;
+      for (const float value : row) largest = std::max(largest, std::fabs(value));
+      float inverse = 127.0f / largest;
+      float expected_scale = largest / 127.0f;
+      for (std::size_t i = 0; i < count; i += 2) {
+        const float a = row[i] * inverse;
+        const float b = i + 1 < count ? row[i + 1] * inverse : 0.0f;
+        most = std::max(most, std::max(a, 0.0f) + std::max(b, 0.0f));
+        most = std::max(most, -(std::min(a, 0.0f) + std::min(b, 0.0f)));
+      }
+      const float limit = 128.0f - 0.01f;
+      if (most > limit) {
+        expected_scale *= most / limit;
+        inverse *= limit / most;
+      }
+      EXPECT_EQ(scale, count == 0 ? 0.0f : expected_scale);
+      for (std::size_t i = 0; i < count; ++i) {
+        EXPECT_EQ(codes[i], std::nearbyint(row[i] * inverse)) << count << " " << i;
+      }
+      for (std::size_t i = 0; i + 1 < count; i += 2) {
+        if (codes[i] * codes[i + 1] > 0) {
+          EXPECT_LE(std::abs(codes[i] + codes[i + 1]), 128);
+        }
+      }
+      EXPECT_EQ(codes[count], 99);
+    }
+  }
+}
+
+TEST_P(Int8, PairsFitHoweverTheirSumsRound) {
+  for (int high = 0; high <= 127; ++high) {
+    for (int step = 0; step <= 64; ++step) {
+      const float a = static_cast<float>(high) + static_cast<float>(step) / 64.0f;
+      const float row[] = {127.0f, 0.0f, a, 128.0f - a, -a, a - 128.0f};
+      std::int8_t codes[6];
+      target_.quantize_weights(row, 6, codes);
+      EXPECT_LE(codes[2] + codes[3], 128) << a;
+      EXPECT_GE(codes[4] + codes[5], -128) << a;
+    }
   }
 }
 

@@ -61,9 +61,17 @@ std::uint64_t half_bits(const Kernels& kernels) {
 
 std::uint64_t int8_bits(const Kernels& kernels) {
   std::uint64_t state = 1;
-  for (const auto& c : weight_cases()) state = hash(test::run_int8_linear(kernels, c), state);
-  std::vector<float> wide(333);
   Random random(3);
+  for (const auto& c : weight_cases()) {
+    state = hash(test::run_int8_linear(kernels, c), state);
+    // Any codes, whether their pairs fit or not.
+    test::LinearData data(c);
+    test::Int8Weight weight{std::vector<std::int8_t>(c.out_features * c.in_features),
+                            std::vector<float>(c.out_features, 0.01f)};
+    for (auto& code : weight.codes) code = static_cast<std::int8_t>(random.bits() & 255u);
+    state = hash(test::run_int8_linear(kernels, c, data, weight), state);
+  }
+  std::vector<float> wide(333);
   std::vector<std::int8_t> codes(wide.size());
   for (auto& code : codes) code = static_cast<std::int8_t>(random.bits() & 255u);
   kernels.int8_to_float32(codes.data(), 0.0123f, codes.size(), wide.data());

@@ -200,8 +200,8 @@ inline Int8Weight quantized(const Kernels& kernels, const std::vector<float>& we
                             std::size_t out_features, std::size_t in_features) {
   Int8Weight result{std::vector<std::int8_t>(weight.size()), std::vector<float>(out_features)};
   for (std::size_t o = 0; o < out_features; ++o) {
-    result.scales[o] = kernels.quantize_row(weight.data() + o * in_features, in_features,
-                                            result.codes.data() + o * in_features);
+    result.scales[o] = kernels.quantize_weights(weight.data() + o * in_features, in_features,
+                                                result.codes.data() + o * in_features);
   }
   return result;
 }

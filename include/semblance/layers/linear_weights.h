@@ -169,7 +169,7 @@ class FloatWeights {
 };
 
 // A row of weights as 8-bit codes, for an input that is transformed across `pieces`: w x = (H w /
-// pieces) (H x), where H w is what is quantized, by the rule of simd::Kernels::quantize_row.
+// pieces) (H x), where H w is what is quantized, by the rule of simd::Kernels::quantize_weights.
 // Returns the scale, divided by pieces.
 //   row      [columns]
 //   scratch  [columns], for H w
@@ -177,9 +177,9 @@ static_assert(kMostPieces == simd::kMostHadamardPieces);
 inline float quantize_weight_row(const float* row, std::size_t columns, std::size_t pieces,
                                  float* scratch, std::int8_t* codes) {
   const simd::Kernels& kernels = simd::kernels();
-  if (pieces == 1) return kernels.quantize_row(row, columns, codes);
+  if (pieces == 1) return kernels.quantize_weights(row, columns, codes);
   kernels.hadamard(row, columns, pieces, scratch);
-  return kernels.quantize_row(scratch, columns, codes) / static_cast<float>(pieces);
+  return kernels.quantize_weights(scratch, columns, codes) / static_cast<float>(pieces);
 }
 
 // Weights as 8-bit codes with a scale a row: those of the file where it has them in the form wanted

@@ -123,9 +123,12 @@ inline bool has_normalized_input(std::string_view key) {
   return false;
 }
 
-// pieces: 1 for 4 bits.
+// A table of rows that are looked up, not multiplied.
+inline bool is_table(std::string_view key) { return key.find("_embeddings.") != key.npos; }
+
+// pieces: 1 for 4 bits and for a table.
 inline QuantizedTensors quantize_matrix(const TensorView& weight, int bits, std::size_t pieces,
-                                        Executor& executor) {
+                                        bool table, Executor& executor) {
   const std::size_t rows = weight.shape[0];
   const std::size_t columns = weight.shape[1];
   const std::size_t blocks = (columns + kFourBitBlock - 1) / kFourBitBlock;
@@ -149,7 +152,8 @@ inline QuantizedTensors quantize_matrix(const TensorView& weight, int bits, std:
       if (bits == 8) {
         auto* codes = reinterpret_cast<std::int8_t*>(result.codes.data()) + r * columns;
         reinterpret_cast<float*>(result.scales.data())[r] =
-            quantize_weight_row(values.data(), columns, pieces, restored.data(), codes);
+            table ? simd::kernels().quantize_row(values.data(), columns, codes)
+                  : quantize_weight_row(values.data(), columns, pieces, restored.data(), codes);
       } else {
         auto* scales = reinterpret_cast<std::uint16_t*>(result.scales.data()) + r * blocks;
         for (std::size_t b = 0; b < blocks; ++b) {
@@ -216,7 +220,8 @@ inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
     }
     const bool transform = bits == 8 && detail::has_normalized_input(key);
     detail::QuantizedTensors matrix = detail::quantize_matrix(
-        tensor, bits, transform ? simd::hadamard_pieces(tensor.shape[1]) : 1, executor);
+        tensor, bits, transform ? simd::hadamard_pieces(tensor.shape[1]) : 1, detail::is_table(key),
+        executor);
     if (!std::isfinite(matrix.relative_error)) {
       throw FormatError(files.file_of(key), key, "finite weights", "nan or infinity");
     }

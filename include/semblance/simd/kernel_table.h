@@ -174,11 +174,19 @@ struct Kernels {
   void (*quantize_rows)(const float* input, std::size_t input_stride, std::size_t rows,
                         std::size_t in_features, void* codes, float* scales,
                         std::int32_t* zeros) noexcept = nullptr;
-  // Codes of one row of weights [count], which are symmetric: scale = largest magnitude / 127, code
+  // Codes of one row [count], which are symmetric: scale = largest magnitude / 127, code
   // = value * (127 / largest magnitude), rounded to nearest even; scale 0 and NaN as above, but NaN
   // for what is not finite only. Returns the scale.
   float (*quantize_row)(const float* values, std::size_t count,
                         std::int8_t* codes) noexcept = nullptr;
+  // The same for a row of weights that products take, with a larger scale where it is needed so
+  // that the codes 2 i and 2 i + 1, if they have one sign, sum to at most 128 in magnitude: the
+  // products of any two codes of an input with them then fit in 16 bits, which CPUs without VNNI
+  // are faster at. With most = the largest such sum of value * (127 / largest magnitude) and limit
+  // = 127.99: where most > limit, scale * (most / limit) and value * (127 / largest magnitude *
+  // (limit / most)). linear_int8 takes any other codes too, and gives the same results for them.
+  float (*quantize_weights)(const float* values, std::size_t count,
+                            std::int8_t* codes) noexcept = nullptr;
   // to[i] = codes[i] * scale, one product.
   void (*int8_to_float32)(const std::int8_t* codes, float scale, std::size_t count,
                           float* to) noexcept = nullptr;

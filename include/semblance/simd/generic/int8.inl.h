@@ -3,15 +3,23 @@
 // The class Dot says how a target multiplies: Dot::Code is the type of the codes of the input,
 // kShift what is taken from each of them when it is stored (kDifference: the zero point of its
 // row), kGroup how many consecutive inputs one 32-bit lane takes at a time; add() adds the products
-// of a group of one row to the sums of a panel. A packed panel is
+// of a group of one row to the sums of a panel. Where add() holds only for weights whose pairs fit
+// (those of two neighbouring inputs: kMostPair), Dot::Any is the class that takes all others from
+// the same codes; else it is Dot itself. A packed panel is
 //   std::int32_t [kPanelWidth]                    sum of the column's codes
 //   float [kPanelWidth]                           scales
+//   std::int32_t [16]                             1 if all pairs fit, else 0; then zeros
 //   std::int8_t [inputs / kGroup, kPanelWidth, kGroup]
 // with the inputs padded with zeros to a multiple of 4.
 
 inline constexpr std::int32_t kDifference = 1000;
 
-inline constexpr std::size_t kInt8Header = kPanelWidth * (sizeof(std::int32_t) + sizeof(float));
+inline constexpr std::size_t kInt8Header =
+    kPanelWidth * (sizeof(std::int32_t) + sizeof(float)) + 16 * sizeof(std::int32_t);
+
+// What the weights of the inputs 2 i and 2 i + 1 sum to at most where they have one sign: times
+// 255, the largest code of an input, it is within 16 bits.
+inline constexpr float kMostPair = 128.0f;
 
 inline std::size_t int8_padded(std::size_t in_features) noexcept {
   return (in_features + 3) / 4 * 4;
@@ -55,6 +63,15 @@ inline RowScale row_scale(const float* values, std::size_t count) noexcept {
   if (bits < kLeastBits) return {0.0f, 0.0f};
   const float magnitude = __builtin_bit_cast(float, bits);
   return {divide(magnitude, 127.0f), divide(127.0f, magnitude)};
+}
+
+// The larger of `most` and the sums of neighbours of one sign, in both lanes of each pair.
+SEMBLANCE_INLINE FloatVec larger_pair(FloatVec most, FloatVec x) {
+  const FloatVec zero = splat(0.0f);
+  const FloatVec above = max(zero, x);
+  const FloatVec below = min(zero, x);
+  most = max(most, add(above, swap_neighbours(above)));
+  return max(most, sub(zero, add(below, swap_neighbours(below))));
 }
 
 struct RowRange {
@@ -118,22 +135,49 @@ inline void quantize_rows(const float* input, std::size_t input_stride, std::siz
   }
 }
 
-inline float quantize_row(const float* values, std::size_t count, std::int8_t* codes) noexcept {
-  const RowScale scale = row_scale(values, count);
-  if (scale.inverse == 0.0f) {
-    for (std::size_t i = 0; i < count; ++i) codes[i] = 0;
-    return scale.scale;
-  }
-  const FloatVec inverse = splat(scale.inverse);
+inline void narrow_row(const float* values, std::size_t count, float inverse,
+                       std::int8_t* codes) noexcept {
+  const FloatVec inverses = splat(inverse);
   std::size_t i = 0;
   for (; i + kLanes <= count; i += kLanes) {
-    store_int8(codes + i, to_nearest(mul(load(values + i), inverse)));
+    store_int8(codes + i, to_nearest(mul(load(values + i), inverses)));
   }
   if (i < count) {
     std::int8_t last[kLanes];
-    store_int8(last, to_nearest(mul(load_partial(values + i, count - i), inverse)));
+    store_int8(last, to_nearest(mul(load_partial(values + i, count - i), inverses)));
     for (std::size_t j = 0; i + j < count; ++j) codes[i + j] = last[j];
   }
+}
+
+inline float quantize_row(const float* values, std::size_t count, std::int8_t* codes) noexcept {
+  const RowScale scale = row_scale(values, count);
+  if (scale.inverse != 0.0f) {
+    narrow_row(values, count, scale.inverse, codes);
+  } else {
+    for (std::size_t i = 0; i < count; ++i) codes[i] = 0;
+  }
+  return scale.scale;
+}
+
+inline float quantize_weights(const float* values, std::size_t count, std::int8_t* codes) noexcept {
+  RowScale scale = row_scale(values, count);
+  if (scale.inverse == 0.0f) return quantize_row(values, count, codes);
+  const FloatVec inverses = splat(scale.inverse);
+  FloatVec pairs = splat(0.0f);
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) {
+    pairs = larger_pair(pairs, mul(load(values + i), inverses));
+  }
+  if (i < count) {
+    pairs = larger_pair(pairs, mul(load_partial(values + i, count - i), inverses));
+  }
+  constexpr float kLimit = kMostPair - 0.01f;  // for what rounding adds
+  const float most = reduce_max(pairs);
+  if (most > kLimit) {
+    scale.scale *= divide(most, kLimit);
+    scale.inverse *= divide(kLimit, most);
+  }
+  narrow_row(values, count, scale.inverse, codes);
   return scale.scale;
 }
 
@@ -151,19 +195,48 @@ inline void int8_to_float32(const std::int8_t* codes, float scale, std::size_t c
   }
 }
 
+struct ColumnFacts {
+  IntVec sums;
+  FloatVec pairs;
+};
+
+SEMBLANCE_INLINE void take_codes(ColumnFacts& facts, const std::int8_t* codes) {
+  const IntVec values = load_int8(codes);
+  facts.sums = add_int(facts.sums, values);
+  facts.pairs = larger_pair(facts.pairs, to_float(values));
+}
+
+// Returns the sum of the codes; clears pairs_fit if a pair does not.
+inline std::int32_t sum_codes(const std::int8_t* codes, std::size_t count,
+                              std::int32_t& pairs_fit) noexcept {
+  ColumnFacts facts{splat_int(0), splat(0.0f)};
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) take_codes(facts, codes + i);
+  if (i < count) {
+    std::int8_t last[kLanes] = {};
+    for (std::size_t j = 0; i + j < count; ++j) last[j] = codes[i + j];
+    take_codes(facts, last);
+  }
+  if (reduce_max(facts.pairs) > kMostPair) pairs_fit = 0;
+  alignas(64) std::int32_t lanes[kLanes];
+  store_int(lanes, facts.sums);
+  std::int32_t sum = 0;
+  for (const std::int32_t lane : lanes) sum += lane;
+  return sum;
+}
+
 template <class Dot>
 inline void pack_int8(const std::int8_t* const* columns, const float* scales,
                       std::size_t num_columns, std::size_t in_features, std::byte* panel) noexcept {
   constexpr std::size_t kGroup = Dot::kGroup;
   auto* sums = reinterpret_cast<std::int32_t*>(panel);
   auto* panel_scales = reinterpret_cast<float*>(sums + kPanelWidth);
+  auto* pairs_fit = reinterpret_cast<std::int32_t*>(panel_scales + kPanelWidth);
   auto* to = reinterpret_cast<std::int8_t*>(panel + kInt8Header);
+  for (std::size_t i = 0; i < 16; ++i) pairs_fit[i] = i == 0 ? 1 : 0;
   for (std::size_t c = 0; c < kPanelWidth; ++c) {
-    std::int32_t sum = 0;
-    if (Dot::kShift != kDifference && c < num_columns) {
-      for (std::size_t i = 0; i < in_features; ++i) sum += columns[c][i];
-    }
-    sums[c] = sum;
+    const bool needs_sum = Dot::kShift != kDifference && c < num_columns;
+    sums[c] = needs_sum ? sum_codes(columns[c], in_features, *pairs_fit) : 0;
     panel_scales[c] = c < num_columns ? scales[c] : 0.0f;
   }
   const std::size_t whole = in_features / kGroup * kGroup;
@@ -184,10 +257,10 @@ inline void pack_int8(const std::int8_t* const* columns, const float* scales,
   }
 }
 
-template <class Dot>
+template <class Code>
 struct Int8Tile {
-  const typename Dot::Code* input;  // [rows, inputs]
-  std::size_t input_stride;         // in codes
+  const Code* input;         // [rows, inputs]
+  std::size_t input_stride;  // in codes
   const std::byte* panel;
   std::size_t num_groups;
   const std::int32_t* zeros;  // [rows]
@@ -197,7 +270,7 @@ struct Int8Tile {
 // The sums of a row block, to tile.sums. Alone in its function: what follows would take registers
 // from the loop.
 template <class Dot, std::size_t kRows>
-inline void run_int8_tile(const Int8Tile<Dot>& tile) noexcept {
+inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
   constexpr std::size_t kVecCodes = kLanes * Dot::kGroup;
   const std::size_t stride = tile.input_stride;
   const typename Dot::Code* input = tile.input;
@@ -248,7 +321,7 @@ struct ScaledSums {
 
 template <class Dot>
 struct Int8Tiles {
-  using Function = void (*)(const Int8Tile<Dot>&) noexcept;
+  using Function = void (*)(const Int8Tile<typename Dot::Code>&) noexcept;
   template <std::size_t kRows>
   static constexpr Function kFunction = run_int8_tile<Dot, kRows>;
 };
@@ -269,12 +342,17 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
   for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
     const std::size_t end = call.rows * (chunk + 1) / num_chunks;
     const RowBlocks<Int8Tiles<Dot>> blocks(end - first_row);
+    const RowBlocks<Int8Tiles<typename Dot::Any>> any_blocks(end - first_row);
     for (std::size_t column = call.first_column; column < call.last_column; column += kPanelWidth) {
       const std::size_t left = call.last_column - column;
       const std::byte* panel = call.packed_weight + column / kPanelWidth * panel_bytes;
       const auto* weight_scales = reinterpret_cast<const float*>(panel) + kPanelWidth;
+      const bool pairs_fit =
+          *reinterpret_cast<const std::int32_t*>(weight_scales + kPanelWidth) != 0;
+      const auto low_tile = pairs_fit ? blocks.low_tile : any_blocks.low_tile;
+      const auto high_tile = pairs_fit ? blocks.high_tile : any_blocks.high_tile;
       const float* bias = call.bias == nullptr ? nullptr : call.bias + column;
-      Int8Tile<Dot> tile;
+      Int8Tile<typename Dot::Code> tile;
       tile.input_stride = row_bytes / sizeof(typename Dot::Code);
       tile.panel = panel;
       tile.num_groups = int8_padded(call.in_features) / Dot::kGroup;
@@ -290,7 +368,7 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
             static_cast<const std::byte*>(call.input) + row * row_bytes);
         tile.zeros = call.input_zeros + row;
         const bool is_high = block < blocks.num_high;
-        (is_high ? blocks.high_tile : blocks.low_tile)(tile);
+        (is_high ? high_tile : low_tile)(tile);
         epilogue.residual = call.residual == nullptr
                                 ? nullptr
                                 : call.residual + row * call.residual_stride + column;

@@ -16,6 +16,7 @@ inline Kernels make_kernels(Isa isa) noexcept {
   table.pack_int8 = pack_int8<Dot>;
   table.linear_int8 = linear_int8<Dot>;
   table.quantize_row = quantize_row;
+  table.quantize_weights = quantize_weights;
   table.int8_to_float32 = int8_to_float32;
   table.hadamard = hadamard;
   table.attention_scratch = attention_scratch;

@@ -96,6 +96,9 @@ SEMBLANCE_INLINE FloatVec select_less(FloatVec a, FloatVec b, FloatVec x, FloatV
   return {_mm256_blendv_ps(y.low, x.low, _mm256_cmp_ps(a.low, b.low, _CMP_LT_OQ)),
           _mm256_blendv_ps(y.high, x.high, _mm256_cmp_ps(a.high, b.high, _CMP_LT_OQ))};
 }
+SEMBLANCE_INLINE FloatVec swap_neighbours(FloatVec a) {
+  return {_mm256_permute_ps(a.low, 0xB1), _mm256_permute_ps(a.high, 0xB1)};
+}
 SEMBLANCE_INLINE FloatVec keep_first(FloatVec a, std::size_t count, FloatVec b) {
   return {_mm256_blendv_ps(b.low, a.low, _mm256_castsi256_ps(lane_mask(count, 0))),
           _mm256_blendv_ps(b.high, a.high, _mm256_castsi256_ps(lane_mask(count, 1)))};
@@ -183,40 +186,8 @@ SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
           _mm256_max_epi32(a.high, _mm256_castps_si256(magnitude.high))};
 }
 
-// Products of codes widened to 16 bits, two inputs at a time: a pair of products is at most 2 * 128
-// * 255 in magnitude and is added in 32 bits, so that nothing can saturate.
-struct PairDot {
-  using Code = std::int16_t;
-  static constexpr std::size_t kGroup = 2;
-  static constexpr std::int32_t kShift = 1000;  // kDifference
-  struct Weights {
-    __m256i low;
-    __m256i high;
-  };
-  static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), to_int16(a));
-  }
-  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
-    const auto* vectors = reinterpret_cast<const __m128i*>(from);
-    return {_mm256_cvtepi8_epi16(_mm_load_si128(vectors)),
-            _mm256_cvtepi8_epi16(_mm_load_si128(vectors + 1))};
-  }
-  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
-                                   const Weights (&weight)[kPanelVecs]) {
-    std::int32_t pair;
-    __builtin_memcpy(&pair, input, sizeof pair);
-    const __m256i inputs = _mm256_set1_epi32(pair);
-    sums[0].low = _mm256_add_epi32(sums[0].low, _mm256_madd_epi16(inputs, weight[0].low));
-    sums[0].high = _mm256_add_epi32(sums[0].high, _mm256_madd_epi16(inputs, weight[0].high));
-  }
-};
-
-// vpdpbusd, which multiplies unsigned codes of the input, four at a time, and does not saturate: in
-// its VEX encoding (AVX-VNNI), or in that of AVX-512 VNNI and VL. Written as assembly because g++
-// 12 copies the sums of its intrinsics from register to register, a row at a time because it does
-// so between single instructions too.
-template <bool kVex>
-struct QuadDot {
+// Unsigned codes of the input, four at a time.
+struct QuadCodes {
   using Code = std::uint8_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::int32_t kShift = 0;
@@ -234,6 +205,64 @@ struct QuadDot {
     const auto* vectors = reinterpret_cast<const __m256i*>(from);
     return {_mm256_load_si256(vectors), _mm256_load_si256(vectors + 1)};
   }
+  static SEMBLANCE_INLINE __m256i splat_quad(const Code* input) {
+    std::int32_t quad;
+    __builtin_memcpy(&quad, input, sizeof quad);
+    return _mm256_set1_epi32(quad);
+  }
+};
+
+// Products widened to 16 bits, for any weights: those of the even inputs and of the odd ones are at
+// most 128 * 255 in magnitude, and pairs of them are added in 32 bits.
+struct WideDot : QuadCodes {
+  using Any = WideDot;
+  static SEMBLANCE_INLINE __m256i products(__m256i even, __m256i odd, __m256i weight) {
+    const __m256i even_weight = _mm256_srai_epi16(_mm256_slli_epi16(weight, 8), 8);
+    return _mm256_add_epi32(_mm256_madd_epi16(even, even_weight),
+                            _mm256_madd_epi16(odd, _mm256_srai_epi16(weight, 8)));
+  }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    const __m256i inputs = splat_quad(input);
+    const __m256i even = _mm256_and_si256(inputs, _mm256_set1_epi16(255));
+    const __m256i odd = _mm256_srli_epi16(inputs, 8);
+    sums[0].low = _mm256_add_epi32(sums[0].low, products(even, odd, weight[0].low));
+    sums[0].high = _mm256_add_epi32(sums[0].high, products(even, odd, weight[0].high));
+  }
+};
+
+// vpmaddubsw, which adds two products in 16 bits: of weights whose pairs fit at most 255 * 128 in
+// magnitude, so that nothing can saturate. Half of the weights stay in memory: with all of them in
+// registers g++ 12 spills a sum.
+struct PairDot : QuadCodes {
+  using Any = WideDot;
+  struct Weights {
+    __m256i low;
+    const __m256i* high;
+  };
+  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
+    const auto* vectors = reinterpret_cast<const __m256i*>(from);
+    return {_mm256_load_si256(vectors), vectors + 1};
+  }
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    const __m256i inputs = splat_quad(input);
+    const __m256i ones = _mm256_set1_epi16(1);
+    const __m256i low = _mm256_maddubs_epi16(inputs, weight[0].low);
+    __m256i high;
+    __asm__("vpmaddubsw %2, %1, %0" : "=x"(high) : "x"(inputs), "m"(*weight[0].high));
+    sums[0].low = _mm256_add_epi32(sums[0].low, _mm256_madd_epi16(low, ones));
+    sums[0].high = _mm256_add_epi32(sums[0].high, _mm256_madd_epi16(high, ones));
+  }
+};
+
+// vpdpbusd, which multiplies four inputs at a time and does not saturate: in its VEX encoding
+// (AVX-VNNI), or in that of AVX-512 VNNI and VL. Written as assembly because g++ 12 copies the sums
+// of its intrinsics from register to register, a row at a time because it does so between single
+// instructions too.
+template <bool kVex>
+struct QuadDot : QuadCodes {
+  using Any = QuadDot;
   static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
                                    const Weights (&weight)[kPanelVecs]) {
     const auto& quad = *reinterpret_cast<const Code(*)[kGroup]>(input);

@@ -56,6 +56,7 @@ SEMBLANCE_INLINE FloatVec copy_sign(FloatVec magnitude, FloatVec sign) {
   return {_mm512_castsi512_ps(_mm512_ternarylogic_epi32(
       sign_bit, _mm512_castps_si512(sign.v), _mm512_castps_si512(magnitude.v), kFirstSelects))};
 }
+SEMBLANCE_INLINE FloatVec swap_neighbours(FloatVec a) { return {_mm512_permute_ps(a.v, 0xB1)}; }
 SEMBLANCE_INLINE FloatVec select_less(FloatVec a, FloatVec b, FloatVec x, FloatVec y) {
   return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ), y.v, x.v)};
 }
@@ -109,32 +110,7 @@ SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
   return {_mm512_max_epi32(a.v, _mm512_castps_si512(_mm512_abs_ps(x.v)))};
 }
 
-// As avx2::PairDot.
-struct PairDot {
-  using Code = std::int16_t;
-  static constexpr std::size_t kGroup = 2;
-  static constexpr std::int32_t kShift = 1000;  // kDifference
-  using Weights = __m512i;
-  static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), _mm512_cvtsepi32_epi16(a.v));
-  }
-  static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
-    return _mm512_cvtepi8_epi16(_mm256_load_si256(reinterpret_cast<const __m256i*>(from)));
-  }
-  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
-                                   const Weights (&weight)[kPanelVecs]) {
-    std::int32_t pair;
-    __builtin_memcpy(&pair, input, sizeof pair);
-    const __m512i inputs = _mm512_set1_epi32(pair);
-    SEMBLANCE_UNROLL
-    for (std::size_t v = 0; v < kPanelVecs; ++v) {
-      sums[v].v = _mm512_add_epi32(sums[v].v, _mm512_madd_epi16(inputs, weight[v]));
-    }
-  }
-};
-
-// As avx2::QuadDot, 16 columns an instruction.
-struct QuadDot {
+struct QuadCodes {
   using Code = std::uint8_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::int32_t kShift = 0;
@@ -144,6 +120,50 @@ struct QuadDot {
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(a.v));
   }
   static SEMBLANCE_INLINE Weights load(const std::int8_t* from) { return _mm512_load_si512(from); }
+  static SEMBLANCE_INLINE __m512i splat_quad(const Code* input) {
+    std::int32_t quad;
+    __builtin_memcpy(&quad, input, sizeof quad);
+    return _mm512_set1_epi32(quad);
+  }
+};
+
+// As avx2::WideDot.
+struct WideDot : QuadCodes {
+  using Any = WideDot;
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    const __m512i inputs = splat_quad(input);
+    const __m512i even = _mm512_and_si512(inputs, _mm512_set1_epi16(255));
+    const __m512i odd = _mm512_srli_epi16(inputs, 8);
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kPanelVecs; ++v) {
+      const __m512i even_weight = _mm512_srai_epi16(_mm512_slli_epi16(weight[v], 8), 8);
+      const __m512i products =
+          _mm512_add_epi32(_mm512_madd_epi16(even, even_weight),
+                           _mm512_madd_epi16(odd, _mm512_srai_epi16(weight[v], 8)));
+      sums[v].v = _mm512_add_epi32(sums[v].v, products);
+    }
+  }
+};
+
+// As avx2::PairDot.
+struct PairDot : QuadCodes {
+  using Any = WideDot;
+  static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
+                                   const Weights (&weight)[kPanelVecs]) {
+    const __m512i inputs = splat_quad(input);
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kPanelVecs; ++v) {
+      const __m512i products =
+          _mm512_madd_epi16(_mm512_maddubs_epi16(inputs, weight[v]), _mm512_set1_epi16(1));
+      sums[v].v = _mm512_add_epi32(sums[v].v, products);
+    }
+  }
+};
+
+// As avx2::QuadDot, 16 columns an instruction.
+struct QuadDot : QuadCodes {
+  using Any = QuadDot;
   static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
                                    const Weights (&weight)[kPanelVecs]) {
     static_assert(kPanelVecs == 2);

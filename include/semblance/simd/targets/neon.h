@@ -92,6 +92,9 @@ SEMBLANCE_INLINE FloatVec select_less(const FloatVec& a, const FloatVec& b, cons
                                       const FloatVec& y) {
   return each_quarter([&](int i) { return vbslq_f32(vcltq_f32(a.q[i], b.q[i]), x.q[i], y.q[i]); });
 }
+SEMBLANCE_INLINE FloatVec swap_neighbours(const FloatVec& a) {
+  return each_quarter([&](int i) { return vrev64q_f32(a.q[i]); });
+}
 SEMBLANCE_INLINE FloatVec keep_first(const FloatVec& a, std::size_t count, const FloatVec& b) {
   const uint32x4_t index = {0, 1, 2, 3};
   return each_quarter([&](int i) {
@@ -176,6 +179,7 @@ SEMBLANCE_INLINE IntVec max_magnitude(const IntVec& a, const FloatVec& x) {
 // Two inputs at a time: products of 16 bits, at most 128 * 128 in magnitude, pairs of them added to
 // sums of 32 bits.
 struct PairDot {
+  using Any = PairDot;
   using Code = std::int8_t;
   static constexpr std::size_t kGroup = 2;
   static constexpr std::int32_t kShift = 128;
@@ -206,6 +210,7 @@ struct PairDot {
   ".equ semblance_v\\n, \\n\n"                                                                     \
   ".endr\n"
 struct QuadDot {
+  using Any = QuadDot;
   using Code = std::int8_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::int32_t kShift = 128;

@@ -93,6 +93,9 @@ SEMBLANCE_INLINE FloatVec select_less(const FloatVec& a, const FloatVec& b, cons
                                       const FloatVec& y) {
   return each_lane([&](std::size_t i) { return a.lane[i] < b.lane[i] ? x.lane[i] : y.lane[i]; });
 }
+SEMBLANCE_INLINE FloatVec swap_neighbours(const FloatVec& a) {
+  return each_lane([&](std::size_t i) { return a.lane[i ^ 1]; });
+}
 // The first `count` lanes of a, then those of b.
 SEMBLANCE_INLINE FloatVec keep_first(const FloatVec& a, std::size_t count, const FloatVec& b) {
   return each_lane([&](std::size_t i) { return i < count ? a.lane[i] : b.lane[i]; });
@@ -186,6 +189,7 @@ SEMBLANCE_INLINE IntVec max_magnitude(const IntVec& a, const FloatVec& x) {
 
 // Products of 8-bit codes, four inputs at a time.
 struct QuadDot {
+  using Any = QuadDot;
   using Code = std::int16_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::int32_t kShift = 1000;  // kDifference
