@@ -2,6 +2,7 @@
 // its FMA peak in the same instruction set, and the rate at which one thread reads memory.
 //   kernel_benchmark [--seconds S] [--rows 1,16,128]      SEMBLANCE_ISA chooses the kernels
 #include <algorithm>
+#include <bit>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -51,7 +52,7 @@ double run_fma_chains(Isa isa, long iterations) {
 #define HIGH_REGISTERS
 #endif
   long left = iterations;
-  if (isa == Isa::avx512 || isa == Isa::avx512_vnni) {
+  if (isa == Isa::avx512 || isa == Isa::avx512_vnni || isa == Isa::avx512_amx) {
     __asm__ volatile(
         "vpxord %%zmm14, %%zmm14, %%zmm14\nvpxord %%zmm15, %%zmm15, %%zmm15\n"
         "1:\n" LOW_CHAINS("zmm") HIGH_CHAINS("zmm") "dec %0\njnz 1b\nvzeroupper\n"
@@ -118,6 +119,9 @@ class Benchmark {
     for (float& value : pool_) {
       state = state * 1664525u + 1013904223u;
       value = static_cast<float>(static_cast<std::int32_t>(state)) * 0x1p-35f;
+      // Both halves are numbers of 16 bits too: NaN and subnormal ones would take their own time.
+      const std::uint32_t high = std::bit_cast<std::uint32_t>(value) >> 16;
+      value = std::bit_cast<float>(high << 16 | high);
     }
   }
 

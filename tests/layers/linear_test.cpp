@@ -340,14 +340,17 @@ TEST(Linear, CodesOfAFileMeanTheirValuesInEveryPrecision) {
       float largest = 0;
       for (const float value : row) largest = std::max(largest, std::abs(value));
       for (std::size_t o = 0; o < kOut; ++o) {
-        double sum = 0, largest_weight = 0;
+        const float* weights = quantized.products.data() + o * kIn;
+        double sum = 0, step = 0;  // as quantize_weights() chooses it
         for (std::size_t i = 0; i < kIn; ++i) {
-          const double value = std::abs(static_cast<double>(quantized.products[o * kIn + i]));
-          sum += value;
-          largest_weight = std::max(largest_weight, value);
+          const double value = weights[i];
+          const double neighbour = weights[i ^ 1];
+          sum += std::abs(value);
+          step = std::max(step, std::abs(value) / 127);
+          if (value * neighbour > 0) step = std::max(step, std::abs(value + neighbour) / 127.99);
         }
         const double unit = static_cast<double>(largest) / 127;
-        const double weight_error = bits == 8 ? 0 : largest_weight / 127 * kIn * 127 * unit;
+        const double weight_error = bits == 8 ? 0 : 0.5001 * step * kIn * 127 * unit;
         ASSERT_NEAR(found.view().row(r)[o], expected.view().row(r)[o],
                     0.5001 * unit * sum + weight_error + 1e-4);
       }

@@ -98,7 +98,7 @@ INSTANTIATE_TEST_SUITE_P(Targets, Int8, testing::ValuesIn(test::supported_isas()
 
 TEST_P(Int8, SumsAreThoseOfIntegers) {
   for (const std::size_t in : test::sizes({1, 2, 3, 4, 5, 7, 16, 31, 64, 129, 384, 770})) {
-    for (const std::size_t rows : test::sizes({1, 2, 5, 6, 7, 14, 15, 29})) {
+    for (const std::size_t rows : test::sizes({1, 2, 5, 6, 7, 14, 15, 16, 29, 33})) {
       const LinearCase c{.rows = rows,
                          .in_features = in,
                          .out_features = 37,
@@ -156,9 +156,10 @@ TEST_P(Int8, NothingSaturatesInTheWorstCaseOfPairsThatFit) {
         }
       }
       expect_exact(c, data, weight);
-      weight.codes[40 * in + in / 2 / 2 * 2] =
-          127;  // beside 2 or more, or not: one panel of several
-      weight.codes[40 * in + in / 2 / 2 * 2 + (in > 1 ? 1 : 0)] = 2;
+      // One pair of one column that does not fit: its panel alone goes the other way.
+      const std::size_t pair = 40 * in + in / 2 / 2 * 2;
+      weight.codes[pair] = 127;
+      weight.codes[pair + 1] = 2;
       expect_exact(c, data, weight);
     }
   }
@@ -170,6 +171,19 @@ TEST_P(Int8, HasTheBitsOfScalarOverRowsZeroTo100) {
                  .in_features = 1 + rows % 9,
                  .out_features = 33,
                  .with_bias = rows % 2 == 0,
+                 .seed = static_cast<std::uint32_t>(rows)});
+  }
+}
+
+TEST_P(Int8, HasTheBitsOfScalarOverRowsZeroTo100OfInputsThatFillTiles) {
+  for (std::size_t rows = 0; rows <= 100; ++rows) {
+    expect_same({.rows = rows,
+                 .in_features = 64 * (1 + rows % 3),
+                 .out_features = 33 + 31 * (rows % 2),
+                 .activation = static_cast<Activation>(rows % 6),
+                 .with_bias = rows % 2 == 0,
+                 .with_residual = rows % 3 == 0,
+                 .residual_is_output = rows % 4 == 0,
                  .seed = static_cast<std::uint32_t>(rows)});
   }
 }
@@ -200,6 +214,7 @@ TEST_P(Int8, HasTheBitsOfScalarOverInputsZeroTo200) {
 
 TEST_P(Int8, HasTheBitsOfScalarInSeveralChunksOfRows) {
   expect_same({.rows = 300, .in_features = 2100, .out_features = 3, .with_bias = true});
+  expect_same({.rows = 300, .in_features = 2048, .out_features = 3, .with_bias = true});
 }
 
 TEST_P(Int8, ARowOfZerosOrOfNothingElseThanTinyValuesIsTheBias) {

@@ -20,7 +20,7 @@ std::string message_of(std::string_view name) {
 
 TEST(Isa, EveryNameIsParsedBackToItsSet) {
   for (const Isa isa : kAllIsas) EXPECT_EQ(parse_isa(name_of(isa)), isa);
-  EXPECT_EQ(std::size(kAllIsas), 6u);
+  EXPECT_EQ(std::size(kAllIsas), 7u);
 }
 
 TEST(Isa, NamesAreExact) {
@@ -37,6 +37,9 @@ TEST(Isa, ScalarIsAlwaysThereAndTheBestSetIsSupported) {
 TEST(Isa, SistersNeedTheirBase) {
   if (isa_supported(Isa::avx512_vnni)) {
     EXPECT_TRUE(isa_supported(Isa::avx512));
+  }
+  if (isa_supported(Isa::avx512_amx)) {
+    EXPECT_TRUE(isa_supported(Isa::avx512_vnni));
   }
   if (isa_supported(Isa::avx_vnni) || isa_supported(Isa::avx512)) {
     EXPECT_TRUE(isa_supported(Isa::avx2));
@@ -57,7 +60,7 @@ TEST(Isa, AnUnknownOverrideIsRefusedWithTheKnownNames) {
   EXPECT_EQ(
       message_of("sse9"),
       "environment: \"SEMBLANCE_ISA\": expected one of (scalar, neon, avx2, avx_vnni, avx512, "
-      "avx512_vnni), found \"sse9\"");
+      "avx512_vnni, avx512_amx), found \"sse9\"");
 }
 
 TEST(Isa, AnOverrideThisMachineLacksIsRefused) {

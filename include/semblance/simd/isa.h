@@ -10,23 +10,28 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
+#if defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 #elif defined(__aarch64__) && defined(__linux__)
 #include <sys/auxv.h>
 #endif
 
 namespace semblance::simd {
 
-// Instruction sets that kernels are written for. The VNNI sisters differ from their base in int8
-// only. neon uses SDOT there where the CPU has it.
+// Instruction sets that kernels are written for. The VNNI and AMX sisters differ from their base in
+// int8 only. neon uses SDOT there where the CPU has it.
 //   avx2         AVX2, FMA3, F16C
 //   avx_vnni     AVX-VNNI beside avx2, or the same 256-bit instruction of AVX-512 VNNI and VL
 //   avx512       AVX-512 F, BW, DQ, VL beside avx2
 //   avx512_vnni  AVX-512 VNNI beside avx512
-enum class Isa : std::uint8_t { scalar, avx2, avx_vnni, avx512, avx512_vnni, neon };
+//   avx512_amx   AMX-INT8 beside avx512_vnni, where the operating system lends its tiles
+enum class Isa : std::uint8_t { scalar, avx2, avx_vnni, avx512, avx512_vnni, avx512_amx, neon };
 
 // From narrow to wide: best_isa() takes the last supported one.
-inline constexpr Isa kAllIsas[] = {Isa::scalar,   Isa::neon,   Isa::avx2,
-                                   Isa::avx_vnni, Isa::avx512, Isa::avx512_vnni};
+inline constexpr Isa kAllIsas[] = {Isa::scalar, Isa::neon,        Isa::avx2,      Isa::avx_vnni,
+                                   Isa::avx512, Isa::avx512_vnni, Isa::avx512_amx};
 
 // The spelling that SEMBLANCE_ISA uses.
 constexpr std::string_view name_of(Isa isa) {
@@ -36,6 +41,7 @@ constexpr std::string_view name_of(Isa isa) {
     case Isa::avx_vnni: return "avx_vnni";
     case Isa::avx512: return "avx512";
     case Isa::avx512_vnni: return "avx512_vnni";
+    case Isa::avx512_amx: return "avx512_amx";
     case Isa::neon: return "neon";
   }
   return "unknown";
@@ -65,10 +71,23 @@ struct CpuFeatures {
   bool avx_vnni = false;
   bool avx512 = false;
   bool avx512_vnni = false;
+  bool avx512_amx = false;
   bool dot_product = false;  // of AArch64
 };
 
 #if defined(__x86_64__)
+// Linux lends a process the tiles on request (Documentation/arch/x86/xstate.rst). From then on it
+// refuses alternate signal stacks of less than 11 KiB or so; where one is in use it refuses the
+// request. Other systems are not asked.
+inline bool request_tiles() noexcept {
+#if defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;
+  return ::syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+#else
+  return false;
+#endif
+}
+
 // CPUID leaves 1 and 7 and the register state XCR0 (Intel SDM volume 1, sections 13.3 and 14.3).
 inline CpuFeatures detect_cpu() noexcept {
   CpuFeatures features;
@@ -86,6 +105,10 @@ inline CpuFeatures detect_cpu() noexcept {
   constexpr unsigned kAvx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31;  // F, DQ, BW, VL
   features.avx512 = features.avx2 && (b & kAvx512) == kAvx512 && (xcr0 & kZmmState) == kZmmState;
   features.avx512_vnni = features.avx512 && (c >> 11 & 1) != 0;
+  constexpr unsigned kAmx = 1u << 24 | 1u << 25;  // TILE, INT8
+  constexpr unsigned kTileState = 0x60000;
+  features.avx512_amx = features.avx512_vnni && (d & kAmx) == kAmx &&
+                        (xcr0 & kTileState) == kTileState && request_tiles();
   if (features.avx2 && a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d)) {
     features.avx_vnni = (a >> 4 & 1) != 0;
   }
@@ -123,6 +146,7 @@ inline bool isa_supported(Isa isa) noexcept {
     case Isa::avx_vnni: return cpu.avx_vnni || cpu.avx512_vnni;
     case Isa::avx512: return cpu.avx512;
     case Isa::avx512_vnni: return cpu.avx512_vnni;
+    case Isa::avx512_amx: return cpu.avx512_amx;
 #if defined(__aarch64__)
     case Isa::neon: return true;
 #else

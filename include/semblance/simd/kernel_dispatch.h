@@ -7,6 +7,7 @@
 #if defined(__x86_64__)
 #include "semblance/simd/targets/avx2.h"
 #include "semblance/simd/targets/avx512.h"
+#include "semblance/simd/targets/avx512_amx.h"
 #elif defined(__aarch64__)
 #include "semblance/simd/targets/neon.h"
 #endif
@@ -26,10 +27,13 @@ SEMBLANCE_FUNCTION const Kernels& kernels_for(Isa isa) {
       return isa == Isa::avx2 ? avx2_kernels : avx_vnni_kernels;
     }
     case Isa::avx512:
-    case Isa::avx512_vnni: {
+    case Isa::avx512_vnni:
+    case Isa::avx512_amx: {
       static const Kernels avx512_kernels = avx512::make_kernels<avx512::PairDot>(Isa::avx512);
       static const Kernels avx512_vnni_kernels =
           avx512::make_kernels<avx512::QuadDot>(Isa::avx512_vnni);
+      static const Kernels avx512_amx_kernels = avx512::make_amx_kernels();
+      if (isa == Isa::avx512_amx) return avx512_amx_kernels;
       return isa == Isa::avx512 ? avx512_kernels : avx512_vnni_kernels;
     }
 #elif defined(__aarch64__)

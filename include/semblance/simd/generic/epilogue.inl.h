@@ -19,24 +19,42 @@ struct FloatSums {
   const float* sums;
   const float* bias;
 
-  SEMBLANCE_INLINE FloatVec at(std::size_t row, std::size_t column) const {
-    const FloatVec value = load(sums + row * kPanelWidth + column);
-    return bias == nullptr ? value : add(value, load(bias + column));
+  // 16 columns, by row.
+  struct Columns {
+    const float* sums;
+    FloatVec bias;
+    bool has_bias;
+
+    SEMBLANCE_INLINE FloatVec at(std::size_t row) const {
+      const FloatVec value = load(sums + row * kPanelWidth);
+      return has_bias ? add(value, bias) : value;
+    }
+  };
+  SEMBLANCE_INLINE Columns columns(std::size_t first) const {
+    const bool has_bias = bias != nullptr;
+    return {sums + first, has_bias ? load(bias + first) : splat(0.0f), has_bias};
   }
 };
 
 // output = activation(sums + bias) + residual over a whole tile of sums in memory.
 template <Activation kActivation, class Sums>
 inline void finish_rows(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
+  typename Sums::Columns columns[kPanelVecs];
+  SEMBLANCE_UNROLL
+  for (std::size_t v = 0; v < kPanelVecs; ++v) columns[v] = sums.columns(v * kLanes);
+  const float* residual = tile.residual;
+  float* output = tile.output;
+  const std::size_t residual_stride = residual == nullptr ? 0 : tile.residual_stride;
+  const std::size_t output_stride = tile.output_stride;
   for (std::size_t r = 0; r < rows; ++r) {
     SEMBLANCE_UNROLL
-    for (std::size_t column = 0; column < kPanelWidth; column += kLanes) {
-      FloatVec value = activated<kActivation>(sums.at(r, column));
-      if (tile.residual != nullptr) {
-        value = add(value, load(tile.residual + r * tile.residual_stride + column));
-      }
-      store(tile.output + r * tile.output_stride + column, value);
+    for (std::size_t v = 0; v < kPanelVecs; ++v) {
+      FloatVec value = activated<kActivation>(columns[v].at(r));
+      if (residual != nullptr) value = add(value, load(residual + v * kLanes));
+      store(output + v * kLanes, value);
     }
+    residual += residual_stride;
+    output += output_stride;
   }
 }
 
@@ -61,11 +79,11 @@ SEMBLANCE_INLINE void copy_rows(const float* from, std::size_t from_stride, std:
 
 // The last panel may have columns that do not exist; what belongs to it is then finished in a tile
 // of its own. Masked stores would do, but take dozens of cycles each on AMD's AVX2.
-template <class Sums>
+template <std::size_t kMostRows, class Sums>
 inline void finish_tile(const Epilogue& tile, const Sums& sums, std::size_t rows) noexcept {
   if (tile.columns == kPanelWidth) return finish_whole_tile(tile, sums, rows);
   alignas(64) float bias[kPanelWidth] = {};
-  alignas(64) float values[kTileRows * kPanelWidth] = {};
+  alignas(64) float values[kMostRows * kPanelWidth] = {};
   Epilogue whole = tile;
   Sums whole_sums = sums;
   if (sums.bias != nullptr) {

@@ -39,17 +39,35 @@ struct RowScale {
   float inverse;  // 0: all codes are 0
 };
 
+// Calls take(accumulator, 16 values) over a row, the last ones with zeros; accumulators in turn, so
+// that no step waits for the one before.
+template <std::size_t kCount, class Take>
+SEMBLANCE_INLINE void take_in_turn(const float* values, std::size_t count, const Take& take) {
+  constexpr std::size_t kStep = kCount * kLanes;
+  std::size_t i = 0;
+  for (; i + kStep <= count; i += kStep) {
+    SEMBLANCE_UNROLL
+    for (std::size_t turn = 0; turn < kCount; ++turn) take(turn, load(values + i + turn * kLanes));
+  }
+  for (; i + kLanes <= count; i += kLanes) take(0, load(values + i));
+  if (i < count) take(0, load_partial(values + i, count - i));
+}
+
+// The largest of lanes that are at least 0.
+inline std::int32_t largest_lane(IntVec values) noexcept {
+  alignas(64) std::int32_t lanes[kLanes];
+  store_int(lanes, values);
+  std::int32_t largest = 0;
+  for (const std::int32_t lane : lanes) largest = lane > largest ? lane : largest;
+  return largest;
+}
+
 // The bits of the largest magnitude of a row, which order numbers, infinity and NaN alike.
 inline std::int32_t largest_magnitude(const float* values, std::size_t count) noexcept {
   IntVec largest = splat_int(0);
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) largest = max_magnitude(largest, load(values + i));
-  if (i < count) largest = max_magnitude(largest, load_partial(values + i, count - i));
-  alignas(64) std::int32_t lanes[kLanes];
-  store_int(lanes, largest);
-  std::int32_t bits = 0;
-  for (const std::int32_t lane : lanes) bits = lane > bits ? lane : bits;
-  return bits;
+  take_in_turn<1>(values, count,
+                  [&](std::size_t, FloatVec x) { largest = max_magnitude(largest, x); });
+  return largest_lane(largest);
 }
 
 inline constexpr std::int32_t kLeastBits = (127 - 100) << 23;  // 2^-100
@@ -81,25 +99,22 @@ struct RowRange {
 };
 
 inline RowRange row_range(const float* values, std::size_t count) noexcept {
-  const std::int32_t bits = largest_magnitude(values, count);
+  IntVec largest = splat_int(0);
+  FloatVec low[2] = {splat(0.0f), splat(0.0f)};
+  FloatVec high[2] = {splat(0.0f), splat(0.0f)};
+  take_in_turn<2>(values, count, [&](std::size_t turn, FloatVec x) {
+    largest = max_magnitude(largest, x);
+    low[turn] = min(low[turn], x);
+    high[turn] = max(high[turn], x);
+  });
+  const std::int32_t bits = largest_lane(largest);
   if (bits >= kHugeBits) return {__builtin_bit_cast(float, kNanBits), 0.0f, 0};
   if (bits < kLeastBits) return {0.0f, 0.0f, 0};
-  FloatVec low = splat(0.0f);
-  FloatVec high = splat(0.0f);
-  std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) {
-    low = min(low, load(values + i));
-    high = max(high, load(values + i));
-  }
-  if (i < count) {
-    low = min(low, load_partial(values + i, count - i));
-    high = max(high, load_partial(values + i, count - i));
-  }
   alignas(64) float lows[kLanes];
-  store(lows, low);
+  store(lows, min(low[0], low[1]));
   float lowest = 0.0f;
   for (const float lane : lows) lowest = lane < lowest ? lane : lowest;
-  const float range = reduce_max(high) - lowest;
+  const float range = reduce_max(max(high[0], high[1])) - lowest;
   const float inverse = divide(254.0f, range);
   alignas(64) std::int32_t zeros[kLanes];
   store_int(zeros, to_nearest(mul(splat(-lowest), splat(inverse))));
@@ -200,22 +215,27 @@ struct ColumnFacts {
   FloatVec pairs;
 };
 
+// Pairs are looked at where Dot asks for those that fit.
+template <class Dot>
 SEMBLANCE_INLINE void take_codes(ColumnFacts& facts, const std::int8_t* codes) {
   const IntVec values = load_int8(codes);
   facts.sums = add_int(facts.sums, values);
-  facts.pairs = larger_pair(facts.pairs, to_float(values));
+  if constexpr (!std::is_same_v<Dot, typename Dot::Any>) {
+    facts.pairs = larger_pair(facts.pairs, to_float(values));
+  }
 }
 
 // Returns the sum of the codes; clears pairs_fit if a pair does not.
+template <class Dot>
 inline std::int32_t sum_codes(const std::int8_t* codes, std::size_t count,
                               std::int32_t& pairs_fit) noexcept {
   ColumnFacts facts{splat_int(0), splat(0.0f)};
   std::size_t i = 0;
-  for (; i + kLanes <= count; i += kLanes) take_codes(facts, codes + i);
+  for (; i + kLanes <= count; i += kLanes) take_codes<Dot>(facts, codes + i);
   if (i < count) {
     std::int8_t last[kLanes] = {};
     for (std::size_t j = 0; i + j < count; ++j) last[j] = codes[i + j];
-    take_codes(facts, last);
+    take_codes<Dot>(facts, last);
   }
   if (reduce_max(facts.pairs) > kMostPair) pairs_fit = 0;
   alignas(64) std::int32_t lanes[kLanes];
@@ -236,7 +256,7 @@ inline void pack_int8(const std::int8_t* const* columns, const float* scales,
   for (std::size_t i = 0; i < 16; ++i) pairs_fit[i] = i == 0 ? 1 : 0;
   for (std::size_t c = 0; c < kPanelWidth; ++c) {
     const bool needs_sum = Dot::kShift != kDifference && c < num_columns;
-    sums[c] = needs_sum ? sum_codes(columns[c], in_features, *pairs_fit) : 0;
+    sums[c] = needs_sum ? sum_codes<Dot>(columns[c], in_features, *pairs_fit) : 0;
     panel_scales[c] = c < num_columns ? scales[c] : 0.0f;
   }
   const std::size_t whole = in_features / kGroup * kGroup;
@@ -259,13 +279,19 @@ inline void pack_int8(const std::int8_t* const* columns, const float* scales,
 
 template <class Code>
 struct Int8Tile {
+  std::size_t rows;
   const Code* input;         // [rows, inputs]
   std::size_t input_stride;  // in codes
   const std::byte* panel;
   std::size_t num_groups;
   const std::int32_t* zeros;  // [rows]
-  std::int32_t* sums;         // [rows, kPanelWidth]
+  std::int32_t* sums;         // [rows, kPanelWidth], 64-byte aligned
 };
+
+// What is to be added: (code - zero) * weight = code * weight - zero * weight, modulo 2^32.
+SEMBLANCE_INLINE IntVec zero_product(IntVec column_sum, std::int32_t zero) {
+  return mul_int(column_sum, splat_int(-zero));
+}
 
 // The sums of a row block, to tile.sums. Alone in its function: what follows would take registers
 // from the loop.
@@ -276,15 +302,14 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
   const typename Dot::Code* input = tile.input;
   const auto* column_sums = reinterpret_cast<const std::int32_t*>(tile.panel);
   const auto* codes = reinterpret_cast<const std::int8_t*>(tile.panel + kInt8Header);
-  // (code - zero) * weight = code * weight - zero * weight, modulo 2^32.
   IntVec sums[kRows][kPanelVecs];
   SEMBLANCE_UNROLL
   for (std::size_t v = 0; v < kPanelVecs; ++v) {
     const IntVec column_sum = load_int(column_sums + v * kLanes);
     SEMBLANCE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
-      sums[r][v] = Dot::kShift == kDifference ? splat_int(0)
-                                              : mul_int(column_sum, splat_int(-tile.zeros[r]));
+      sums[r][v] =
+          Dot::kShift == kDifference ? splat_int(0) : zero_product(column_sum, tile.zeros[r]);
     }
   }
   for (std::size_t group = 0; group < tile.num_groups; ++group) {
@@ -306,24 +331,58 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
 }
 
 // sum * (input_scale * weight_scale) + bias, or 0.
+template <class Tiles>
 struct ScaledSums {
   const std::int32_t* sums;  // [rows, kPanelWidth]
+  const std::int32_t* zeros;
+  const std::int32_t* column_sums;
   const float* input_scales;
   const float* weight_scales;
   const float* bias;
 
-  SEMBLANCE_INLINE FloatVec at(std::size_t row, std::size_t column) const {
-    const FloatVec scale = mul(splat(input_scales[row]), load(weight_scales + column));
-    const FloatVec start = bias == nullptr ? splat(0.0f) : load(bias + column);
-    return fma(to_float(load_int(sums + row * kPanelWidth + column)), scale, start);
+  // 16 columns, by row.
+  struct Columns {
+    const std::int32_t* sums;
+    const std::int32_t* zeros;
+    IntVec column_sum;
+    const float* input_scales;
+    FloatVec weight_scale;
+    FloatVec bias;
+
+    SEMBLANCE_INLINE FloatVec at(std::size_t row) const {
+      IntVec sum = load_int(sums + row * kPanelWidth);
+      if constexpr (!Tiles::kTakesZeros) sum = add_int(sum, zero_product(column_sum, zeros[row]));
+      return fma(to_float(sum), mul(splat(input_scales[row]), weight_scale), bias);
+    }
+  };
+  SEMBLANCE_INLINE Columns columns(std::size_t first) const {
+    return {sums + first,
+            zeros,
+            load_int(column_sums + first),
+            input_scales,
+            load(weight_scales + first),
+            bias == nullptr ? splat(0.0f) : load(bias + first)};
   }
 };
 
+// As FloatTiles. A Session lives while its micro-kernels run on `rows` rows.
 template <class Dot>
 struct Int8Tiles {
   using Function = void (*)(const Int8Tile<typename Dot::Code>&) noexcept;
-  template <std::size_t kRows>
-  static constexpr Function kFunction = run_int8_tile<Dot, kRows>;
+  static constexpr std::size_t kMostRows = kTileRows;
+  static constexpr bool kTakesZeros = true;  // of the rows, in the sums
+
+  struct Session {
+    explicit Session(std::size_t /*rows*/) noexcept {}
+  };
+
+  template <std::size_t kRows = kMostRows>
+  static Function function(std::size_t rows) noexcept {
+    if constexpr (kRows > 1) {
+      if (rows < kRows) return function<kRows - 1>(rows);
+    }
+    return run_int8_tile<Dot, kRows>;
+  }
 };
 
 // Rows whose codes stay in the second-level cache while the panels pass by.
@@ -331,22 +390,25 @@ inline constexpr std::size_t kInt8ChunkBytes = std::size_t{1} << 18;
 
 template <class Dot>
 inline void linear_int8(const Int8LinearCall& call) noexcept {
+  using Tiles = Int8Tiles<Dot>;
   if (call.rows == 0) return;
-  alignas(64) std::int32_t sums[kTileRows * kPanelWidth];
+  const typename Tiles::Session session(call.rows);
+  alignas(64) std::int32_t sums[Tiles::kMostRows * kPanelWidth];
   const std::size_t row_bytes = int8_row_bytes<Dot>(call.in_features);
   const std::size_t panel_bytes = int8_panel_bytes(call.in_features);
-  std::size_t chunk_rows = kInt8ChunkBytes / row_bytes / kTileRows * kTileRows;
-  if (chunk_rows < 4 * kTileRows) chunk_rows = 4 * kTileRows;
+  std::size_t chunk_rows = kInt8ChunkBytes / row_bytes / Tiles::kMostRows * Tiles::kMostRows;
+  if (chunk_rows < 4 * Tiles::kMostRows) chunk_rows = 4 * Tiles::kMostRows;
   const std::size_t num_chunks = (call.rows + chunk_rows - 1) / chunk_rows;
   std::size_t first_row = 0;
   for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
     const std::size_t end = call.rows * (chunk + 1) / num_chunks;
-    const RowBlocks<Int8Tiles<Dot>> blocks(end - first_row);
+    const RowBlocks<Tiles> blocks(end - first_row);
     const RowBlocks<Int8Tiles<typename Dot::Any>> any_blocks(end - first_row);
     for (std::size_t column = call.first_column; column < call.last_column; column += kPanelWidth) {
       const std::size_t left = call.last_column - column;
       const std::byte* panel = call.packed_weight + column / kPanelWidth * panel_bytes;
-      const auto* weight_scales = reinterpret_cast<const float*>(panel) + kPanelWidth;
+      const auto* column_sums = reinterpret_cast<const std::int32_t*>(panel);
+      const auto* weight_scales = reinterpret_cast<const float*>(column_sums + kPanelWidth);
       const bool pairs_fit =
           *reinterpret_cast<const std::int32_t*>(weight_scales + kPanelWidth) != 0;
       const auto low_tile = pairs_fit ? blocks.low_tile : any_blocks.low_tile;
@@ -368,14 +430,18 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
             static_cast<const std::byte*>(call.input) + row * row_bytes);
         tile.zeros = call.input_zeros + row;
         const bool is_high = block < blocks.num_high;
+        tile.rows = blocks.low + (is_high ? 1 : 0);
         (is_high ? high_tile : low_tile)(tile);
         epilogue.residual = call.residual == nullptr
                                 ? nullptr
                                 : call.residual + row * call.residual_stride + column;
         epilogue.output = call.output + row * call.output_stride + column;
-        const std::size_t rows = blocks.low + (is_high ? 1 : 0);
-        finish_tile(epilogue, ScaledSums{sums, call.input_scales + row, weight_scales, bias}, rows);
-        row += rows;
+        finish_tile<Tiles::kMostRows>(
+            epilogue,
+            ScaledSums<Tiles>{sums, tile.zeros, column_sums, call.input_scales + row, weight_scales,
+                              bias},
+            tile.rows);
+        row += tile.rows;
       }
     }
     first_row = end;

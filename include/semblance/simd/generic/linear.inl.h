@@ -197,24 +197,23 @@ inline void run_tile(const Tile<Weight>& tile) noexcept {
     return store_sums<kRows>(tile.output, tile.output_stride, sums);
   }
   store_sums<kRows>(tile.partial, kPanelWidth, sums);
-  finish_tile(tile, FloatSums{tile.partial, tile.bias}, kRows);
+  finish_tile<kRows>(tile, FloatSums{tile.partial, tile.bias}, kRows);
 }
 
-// The micro-kernel of a tile type for each height, from 1 to kTileRows.
+// The micro-kernel for each height, from 1 to kMostRows.
 template <class Weight>
 struct FloatTiles {
   using Function = void (*)(const Tile<Weight>&) noexcept;
-  template <std::size_t kRows>
-  static constexpr Function kFunction = run_tile<Weight, kRows>;
-};
+  static constexpr std::size_t kMostRows = kTileRows;
 
-template <class Tiles, std::size_t kRows>
-inline typename Tiles::Function tile_function(std::size_t rows) noexcept {
-  if constexpr (kRows > 1) {
-    if (rows < kRows) return tile_function<Tiles, kRows - 1>(rows);
+  template <std::size_t kRows = kMostRows>
+  static Function function(std::size_t rows) noexcept {
+    if constexpr (kRows > 1) {
+      if (rows < kRows) return function<kRows - 1>(rows);
+    }
+    return run_tile<Weight, kRows>;
   }
-  return Tiles::template kFunction<kRows>;
-}
+};
 
 // Row blocks of nearly equal height: the first `num_high` have one row more than `low`.
 template <class Tiles>
@@ -226,11 +225,11 @@ struct RowBlocks {
   typename Tiles::Function high_tile;
 
   explicit RowBlocks(std::size_t rows)
-      : count((rows + kTileRows - 1) / kTileRows),
+      : count((rows + Tiles::kMostRows - 1) / Tiles::kMostRows),
         low(rows / count),
         num_high(rows % count),
-        low_tile(tile_function<Tiles, kTileRows>(low)),
-        high_tile(tile_function<Tiles, kTileRows>(low + (num_high != 0 ? 1 : 0))) {}
+        low_tile(Tiles::function(low)),
+        high_tile(Tiles::function(low + (num_high != 0 ? 1 : 0))) {}
 };
 
 // Rows [first_row, first_row + rows) of the columns of `num_panels` panels from first_column on.

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "semblance/simd/kernel_table.h"
 #include "semblance/simd/target_region.h"

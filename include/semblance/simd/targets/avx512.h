@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "semblance/simd/kernel_table.h"
 #include "semblance/simd/target_region.h"
@@ -46,7 +47,10 @@ SEMBLANCE_INLINE FloatVec div(FloatVec a, FloatVec b) { return {_mm512_div_ps(a.
 SEMBLANCE_INLINE FloatVec fma(FloatVec a, FloatVec b, FloatVec c) {
   return {_mm512_fmadd_ps(a.v, b.v, c.v)};
 }
-SEMBLANCE_INLINE void add_product(FloatVec& sum, FloatVec a, FloatVec b) { sum = fma(a, b, sum); }
+// As in avx2.
+SEMBLANCE_INLINE void add_product(FloatVec& sum, FloatVec a, FloatVec b) {
+  __asm__("vfmadd231ps %2, %1, %0" : "+v"(sum.v) : "v"(a.v), "v"(b.v));
+}
 SEMBLANCE_INLINE FloatVec max(FloatVec a, FloatVec b) { return {_mm512_max_ps(a.v, b.v)}; }
 SEMBLANCE_INLINE FloatVec min(FloatVec a, FloatVec b) { return {_mm512_min_ps(a.v, b.v)}; }
 SEMBLANCE_INLINE FloatVec abs(FloatVec a) { return {_mm512_abs_ps(a.v)}; }

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <type_traits>
 
 #include "semblance/simd/half_float.h"
 #include "semblance/simd/kernel_table.h"
