@@ -93,6 +93,38 @@ TEST(SelfAttention, TextWithNanLeavesTheOthersAlone) {
   }
 }
 
+// Texts short of and at the length from which on scores are in int8 too, in a batch and alone.
+TEST(SelfAttention, InInt8LongTextsAreNearFloat32AndTheSameAlone) {
+  constexpr std::size_t kHidden = 128;
+  RandomValues random(7, 0.1f);
+  const RandomEncoderLayer layer(kHidden, 8, 2, random);
+  const std::vector<std::size_t> lengths{255, 3, 256, 300};
+  const RandomTexts texts(lengths, kHidden, 5);
+  const AbsolutePositions positions;
+  InlineExecutor executor;
+  SelfAttentionParameters parameters = layer.attention();
+  const SelfAttention<float, AbsolutePositions> in_f32(parameters, &positions, executor);
+  for (auto* part : {&parameters.query, &parameters.key, &parameters.value, &parameters.output}) {
+    part->precision = Precision::int8;
+  }
+  const SelfAttention<float, AbsolutePositions> in_int8(parameters, &positions, executor);
+  const Workspace<float>::Sizes sizes{.hidden_size = kHidden, .head_dim = 64, .int8 = true};
+  const auto expected = run_layer<float>(in_f32, texts, 0, lengths.size(), sizes, executor);
+  const auto together = run_layer<float>(in_int8, texts, 0, lengths.size(), sizes, executor);
+  double error = 0, magnitude = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    error += std::pow(static_cast<double>(together[i]) - static_cast<double>(expected[i]), 2);
+    magnitude += std::pow(static_cast<double>(expected[i]), 2);
+  }
+  EXPECT_LT(std::sqrt(error / magnitude), 0.01);
+  std::vector<float> alone;
+  for (std::size_t i = 0; i < lengths.size(); ++i) {
+    const auto text = run_layer<float>(in_int8, texts, i, i + 1, sizes, executor);
+    alone.insert(alone.end(), text.begin(), text.end());
+  }
+  EXPECT_TRUE(same_bits(together, alone));
+}
+
 TEST(SelfAttention, LargeScoresDoNotOverflow) {
   constexpr std::size_t kHidden = 16, kLength = 6;
   RandomValues random(3);

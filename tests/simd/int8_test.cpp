@@ -165,6 +165,54 @@ TEST_P(Int8, NothingSaturatesInTheWorstCaseOfPairsThatFit) {
   }
 }
 
+// Against softmax in double over scores from exact integers.
+TEST_P(Int8, AttentionTakesItsScoresFromTheCodesOfQueriesAndKeys) {
+  for (const std::size_t length : test::sizes({1, 2, 15, 16, 31, 33, 64, 100})) {
+    for (const std::size_t head_dim : test::sizes({1, 5, 32, 64, 80, 128})) {
+      const test::AttentionCase c{.length = length,
+                                  .head_dim = head_dim,
+                                  .scale = 0.3f,
+                                  .split = length / 2,
+                                  .int8_scores = true};
+      std::vector<float> qkv;
+      const std::vector<float> context = test::run_attention(target_, c, &qkv);
+      const std::size_t stride = 3 * head_dim + 1;
+      std::vector<std::int8_t> key_codes(length * head_dim);
+      std::vector<float> key_scales(length);
+      for (std::size_t key = 0; key < length; ++key) {
+        key_scales[key] = scalar_.quantize_weights(qkv.data() + key * stride + head_dim, head_dim,
+                                                   key_codes.data() + key * head_dim);
+      }
+      for (std::size_t row = 0; row < length; ++row) {
+        float query_scale = 0.0f;
+        const auto query = plain_differences(qkv.data() + row * stride, head_dim, query_scale);
+        std::vector<double> probabilities(length);
+        double highest = -HUGE_VAL, total = 0.0;
+        for (std::size_t key = 0; key < length; ++key) {
+          std::int64_t sum = 0;
+          for (std::size_t i = 0; i < head_dim; ++i) {
+            sum += std::int64_t{query[i]} * key_codes[key * head_dim + i];
+          }
+          probabilities[key] = static_cast<double>(sum) * query_scale * key_scales[key] * c.scale;
+          highest = std::max(highest, probabilities[key]);
+        }
+        for (double& p : probabilities) total += p = std::exp(p - highest);
+        for (std::size_t i = 0; i < head_dim; ++i) {
+          double expected = 0.0;
+          for (std::size_t key = 0; key < length; ++key) {
+            expected += probabilities[key] / total *
+                        static_cast<double>(qkv[key * stride + 2 * head_dim + i]);
+          }
+          ASSERT_NEAR(context[row * (head_dim + 3) + i], expected, 4e-5);
+        }
+        for (std::size_t i = head_dim; i < head_dim + 3; ++i) {
+          ASSERT_EQ(context[row * (head_dim + 3) + i], test::kCanary);
+        }
+      }
+    }
+  }
+}
+
 TEST_P(Int8, HasTheBitsOfScalarOverRowsZeroTo100) {
   for (std::size_t rows = 0; rows <= 100; ++rows) {
     expect_same({.rows = rows,

@@ -92,18 +92,25 @@ std::uint64_t hadamard_bits(const Kernels& kernels) {
   return state;
 }
 
-std::uint64_t attention_bits(const Kernels& kernels) {
+std::uint64_t attention_bits(const Kernels& kernels, bool int8_scores) {
   std::uint64_t state = 1;
   for (std::uint32_t i = 0; i < 40; ++i) {
     test::AttentionCase c{.length = i * i % 71,
                           .head_dim = 1 + i * 13 % 80,
                           .scale = static_cast<float>(i + 1) / 32.0f,
                           .spread = 1.0f + static_cast<float>(i % 5),
-                          .seed = i};
+                          .seed = i,
+                          .int8_scores = int8_scores};
     state = hash(test::run_attention(kernels, c), state);
   }
   return state;
 }
+
+std::uint64_t float_attention_bits(const Kernels& kernels) {
+  return attention_bits(kernels, false);
+}
+
+std::uint64_t int8_attention_bits(const Kernels& kernels) { return attention_bits(kernels, true); }
 
 std::uint64_t layer_norm_bits(const Kernels& kernels) {
   std::uint64_t state = 1;
@@ -171,11 +178,17 @@ int main() {
   const struct {
     const char* name;
     std::uint64_t (*bits)(const Kernels&);
-  } groups[] = {
-      {"linear", linear_bits},     {"attention", attention_bits}, {"layer_norm", layer_norm_bits},
-      {"rotary", rotary_bits},     {"activate", activation_bits}, {"sums", sum_bits},
-      {"widening", widening_bits}, {"half", half_bits},           {"int8", int8_bits},
-      {"hadamard", hadamard_bits}};
+  } groups[] = {{"linear", linear_bits},
+                {"attention", float_attention_bits},
+                {"layer_norm", layer_norm_bits},
+                {"rotary", rotary_bits},
+                {"activate", activation_bits},
+                {"sums", sum_bits},
+                {"widening", widening_bits},
+                {"half", half_bits},
+                {"int8", int8_bits},
+                {"hadamard", hadamard_bits},
+                {"int8_attention", int8_attention_bits}};
   bool same = true;
   for (const auto& group : groups) {
     const std::uint64_t expected = group.bits(kernels_for(Isa::scalar));

@@ -274,6 +274,7 @@ struct AttentionCase {
   float spread = 2.0f;
   std::size_t split = 0;  // rows [0, split) and [split, length) in two calls
   std::uint32_t seed = 1;
+  bool int8_scores = false;
 };
 
 // The context [length, head_dim + 3] with its gaps; query, key and value lie in one buffer.
@@ -284,7 +285,10 @@ inline std::vector<float> run_attention(const Kernels& kernels, const AttentionC
   std::vector<float> qkv = random.values(c.length * stride + 1, -c.spread, c.spread);
   const std::size_t context_stride = c.head_dim + 3;
   std::vector<float> context(c.length * context_stride, kCanary);
-  AlignedBuffer<float> scratch(kernels.attention_scratch(c.length, c.head_dim));
+  const auto scratch_size =
+      c.int8_scores ? kernels.attention_int8_scratch : kernels.attention_scratch;
+  const auto attention = c.int8_scores ? kernels.attention_int8 : kernels.attention;
+  AlignedBuffer<float> scratch(scratch_size(c.length, c.head_dim));
   for (float& value : scratch) value = std::nanf("");
   AttentionCall call;
   call.query = qkv.data();
@@ -299,10 +303,10 @@ inline std::vector<float> run_attention(const Kernels& kernels, const AttentionC
   call.scratch = scratch.data();
   call.first_row = 0;
   call.last_row = c.split;
-  kernels.attention(call);
+  attention(call);
   call.first_row = c.split;
   call.last_row = c.length;
-  kernels.attention(call);
+  attention(call);
   if (qkv_out != nullptr) *qkv_out = qkv;
   return context;
 }

@@ -52,6 +52,7 @@ class Linear<float> {
 
   std::size_t in_features() const noexcept { return in_features_; }
   std::size_t out_features() const noexcept { return out_features_; }
+  bool is_int8() const noexcept { return std::holds_alternative<Int8Weights>(weights_); }
   std::size_t byte_count() const noexcept {
     return std::visit([](const auto& weights) { return weights.byte_count(); }, weights_) +
            bias_.size() * sizeof(float);

@@ -78,6 +78,11 @@ class SelfAttention {
   }
 
  private:
+  // A text of so many tokens has its scores in int8 where its queries and keys come from products
+  // in int8 and are so wide; nothing is gained in others.
+  static constexpr std::size_t kInt8ScoreTokens = 256;
+  static constexpr std::size_t kInt8ScoreWidth = 64;
+
   // The first row of each text, moved to the front.
   static MatrixView<Scalar> first_rows(const SequenceBatch& batch,
                                        MatrixView<Scalar> rows) noexcept {
@@ -108,18 +113,22 @@ class SelfAttention {
     positions_->apply(query, key, value);
     const Scalar scale = static_cast<Scalar>(1.0 / std::sqrt(static_cast<double>(head_dim)));
     if constexpr (std::same_as<Scalar, float>) {
-      simd::kernels().attention({.query = query.data,
-                                 .key = key.data,
-                                 .value = value.data,
-                                 .stride = query.stride,
-                                 .length = length,
-                                 .head_dim = head_dim,
-                                 .first_row = 0,
-                                 .last_row = num_queries,
-                                 .scale = scale,
-                                 .context = output.data,
-                                 .context_stride = output.stride,
-                                 .scratch = scratch});
+      const simd::Kernels& kernels = simd::kernels();
+      const bool int8_scores = query_key_value_.is_int8() && length >= kInt8ScoreTokens &&
+                               head_dim >= kInt8ScoreWidth;
+      const auto attention = int8_scores ? kernels.attention_int8 : kernels.attention;
+      attention({.query = query.data,
+                 .key = key.data,
+                 .value = value.data,
+                 .stride = query.stride,
+                 .length = length,
+                 .head_dim = head_dim,
+                 .first_row = 0,
+                 .last_row = num_queries,
+                 .scale = scale,
+                 .context = output.data,
+                 .context_stride = output.stride,
+                 .scratch = scratch});
     } else {
       RowMajorMatrix<Scalar> scores = as_eigen(query.rows_from(0, num_queries)) * as_eigen(key).transpose() * scale;
       for (Eigen::Index r = 0; r < scores.rows(); ++r) {

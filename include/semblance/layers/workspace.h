@@ -50,7 +50,11 @@ class Workspace {
     }
     if constexpr (std::same_as<Scalar, float>) {
       constexpr std::size_t kLine = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
-      const std::size_t wanted = simd::kernels().attention_scratch(batch.longest(), sizes.head_dim);
+      const simd::Kernels& kernels = simd::kernels();
+      std::size_t wanted = kernels.attention_scratch(batch.longest(), sizes.head_dim);
+      if (sizes.int8) {
+        wanted = std::max(wanted, kernels.attention_int8_scratch(batch.longest(), sizes.head_dim));
+      }
       scratch_stride_ = (wanted + kLine - 1) / kLine * kLine;
       scratch_.reserve_discarding(scratch_stride_ * concurrency);
     }

@@ -212,6 +212,13 @@ struct Kernels {
 
   std::size_t (*attention_scratch)(std::size_t length, std::size_t head_dim) noexcept = nullptr;
   void (*attention)(const AttentionCall& call) noexcept = nullptr;
+  // The same with scores in int8: the queries become codes by quantize_rows(), the keys by
+  // quantize_weights(), and score = the exact sum of the products of their codes, rounded to float32
+  // once, times (scale of the query * scale of the key). head_dim <= kMaxInt8Features; scratch of
+  // attention_int8_scratch(length, head_dim) floats.
+  std::size_t (*attention_int8_scratch)(std::size_t length,
+                                        std::size_t head_dim) noexcept = nullptr;
+  void (*attention_int8)(const AttentionCall& call) noexcept = nullptr;
   void (*layer_norm)(const LayerNormCall& call) noexcept = nullptr;
   void (*rotary)(const RotaryCall& call) noexcept = nullptr;
   // In place over `count` values.

@@ -97,12 +97,11 @@ SEMBLANCE_INLINE void score_rows(const AttentionCall& call, std::size_t row, con
   for (std::size_t r = 0; r < kRows; ++r) highest[r] = reduce_max(maxima[r]);
 }
 
+// From the scores of kRows query rows to their context; `highest` holds the maximum of each row.
 template <std::size_t kRows>
-inline void attend_rows(const AttentionCall& call, std::size_t row, const float* keys,
-                        const float* values, float* scores) noexcept {
+inline void average_values(const AttentionCall& call, std::size_t row, const float* highest,
+                           const float* values, float* scores) noexcept {
   const std::size_t stride = score_stride(call.length);
-  float highest[kRows];
-  score_rows<kRows>(call, row, keys, scores, highest);
   float inverse[kRows];
   for (std::size_t r = 0; r < kRows; ++r) {
     const std::size_t ahead = row + kRows + r;
@@ -134,6 +133,14 @@ inline void attend_rows(const AttentionCall& call, std::size_t row, const float*
   }
 }
 
+template <std::size_t kRows>
+inline void attend_rows(const AttentionCall& call, std::size_t row, const float* keys,
+                        const float* values, float* scores) noexcept {
+  float highest[kRows];
+  score_rows<kRows>(call, row, keys, scores, highest);
+  average_values<kRows>(call, row, highest, values, scores);
+}
+
 using AttendFunction = void (*)(const AttentionCall&, std::size_t, const float*, const float*,
                                 float*) noexcept;
 
@@ -145,16 +152,31 @@ inline AttendFunction attend_function(std::size_t rows) noexcept {
   return attend_rows<kRows>;
 }
 
+// Rows [row, end) of each of the blocks that the rows of a call fall into.
+template <class Block>
+SEMBLANCE_INLINE void for_each_row_block(const AttentionCall& call, const Block& block) {
+  const std::size_t rows = call.last_row - call.first_row;
+  const std::size_t num_blocks = (rows + kTileRows - 1) / kTileRows;
+  for (std::size_t i = 0; i < num_blocks; ++i) {
+    block(call.first_row + rows * i / num_blocks, call.first_row + rows * (i + 1) / num_blocks);
+  }
+}
+
+// The keys of the panel after that of `key`.
+SEMBLANCE_INLINE void prefetch_keys(const AttentionCall& call, std::size_t key) {
+  for (std::size_t ahead = key + kPanelWidth; ahead < key + 2 * kPanelWidth && ahead < call.length;
+       ++ahead) {
+    prefetch_row(call.key + ahead * call.stride, call.head_dim);
+  }
+}
+
 inline void attention(const AttentionCall& call) noexcept {
   if (call.first_row >= call.last_row || call.length == 0) return;
   float* keys = call.scratch;
   float* values = keys + round_up(call.length, kPanelWidth) * call.head_dim;
   float* scores = values + round_up(call.head_dim, kPanelWidth) * call.length;
   for (std::size_t key = 0; key < call.length; key += kPanelWidth) {
-    for (std::size_t ahead = key + kPanelWidth;
-         ahead < key + 2 * kPanelWidth && ahead < call.length; ++ahead) {
-      prefetch_row(call.key + ahead * call.stride, call.head_dim);
-    }
+    prefetch_keys(call, key);
     for (std::size_t v = 0; v < kPanelWidth; v += kLanes) {
       const std::size_t left = call.length - key <= v ? 0 : call.length - key - v;
       transpose_rows<false>(call.key + (left == 0 ? 0 : key + v) * call.stride, call.stride,
@@ -163,11 +185,7 @@ inline void attention(const AttentionCall& call) noexcept {
     }
   }
   pack_values(call, values);
-  const std::size_t rows = call.last_row - call.first_row;
-  const std::size_t num_blocks = (rows + kTileRows - 1) / kTileRows;
-  for (std::size_t block = 0; block < num_blocks; ++block) {
-    const std::size_t row = call.first_row + rows * block / num_blocks;
-    const std::size_t end = call.first_row + rows * (block + 1) / num_blocks;
+  for_each_row_block(call, [&](std::size_t row, std::size_t end) {
     attend_function<kTileRows>(end - row)(call, row, keys, values, scores);
-  }
+  });
 }

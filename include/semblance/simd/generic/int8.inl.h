@@ -371,6 +371,8 @@ struct Int8Tiles {
   using Function = void (*)(const Int8Tile<typename Dot::Code>&) noexcept;
   static constexpr std::size_t kMostRows = kTileRows;
   static constexpr bool kTakesZeros = true;  // of the rows, in the sums
+  // Rows whose codes stay in the second-level cache while the panels pass by.
+  static constexpr std::size_t kChunkBytes = std::size_t{1} << 18;
 
   struct Session {
     explicit Session(std::size_t /*rows*/) noexcept {}
@@ -385,9 +387,6 @@ struct Int8Tiles {
   }
 };
 
-// Rows whose codes stay in the second-level cache while the panels pass by.
-inline constexpr std::size_t kInt8ChunkBytes = std::size_t{1} << 18;
-
 template <class Dot>
 inline void linear_int8(const Int8LinearCall& call) noexcept {
   using Tiles = Int8Tiles<Dot>;
@@ -396,7 +395,7 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
   alignas(64) std::int32_t sums[Tiles::kMostRows * kPanelWidth];
   const std::size_t row_bytes = int8_row_bytes<Dot>(call.in_features);
   const std::size_t panel_bytes = int8_panel_bytes(call.in_features);
-  std::size_t chunk_rows = kInt8ChunkBytes / row_bytes / Tiles::kMostRows * Tiles::kMostRows;
+  std::size_t chunk_rows = Tiles::kChunkBytes / row_bytes / Tiles::kMostRows * Tiles::kMostRows;
   if (chunk_rows < 4 * Tiles::kMostRows) chunk_rows = 4 * Tiles::kMostRows;
   const std::size_t num_chunks = (call.rows + chunk_rows - 1) / chunk_rows;
   std::size_t first_row = 0;

@@ -25,6 +25,7 @@ struct Int8Tiles<AmxDot> {
   using Function = void (*)(const Tile&) noexcept;
   static constexpr std::size_t kMostRows = 2 * kAmxRows;
   static constexpr bool kTakesZeros = false;
+  static constexpr std::size_t kChunkBytes = std::size_t{1} << 19;  // of caches of 2 MiB
 
   // Row blocks of `rows` rows are of nearly equal height: of 16 or more where rows is.
   class Session {
@@ -131,6 +132,7 @@ inline void linear_int8_amx(const Int8LinearCall& call) noexcept {
 inline Kernels make_amx_kernels() noexcept {
   Kernels table = make_kernels<QuadDot>(Isa::avx512_amx);
   table.linear_int8 = linear_int8_amx;
+  table.attention_int8 = attention_int8<QuadDot, linear_int8_amx>;
   return table;
 }
 

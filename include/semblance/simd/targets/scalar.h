@@ -242,6 +242,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/hadamard.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/attention_int8.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"
 // clang-format on
