@@ -21,8 +21,8 @@ struct FloatSums {
 
   // 16 columns, by row.
   struct Columns {
-    const float* sums;
     FloatVec bias;
+    const float* sums;
     bool has_bias;
 
     SEMBLANCE_INLINE FloatVec at(std::size_t row) const {
@@ -32,7 +32,7 @@ struct FloatSums {
   };
   SEMBLANCE_INLINE Columns columns(std::size_t first) const {
     const bool has_bias = bias != nullptr;
-    return {sums + first, has_bias ? load(bias + first) : splat(0.0f), has_bias};
+    return {has_bias ? load(bias + first) : splat(0.0f), sums + first, has_bias};
   }
 };
 

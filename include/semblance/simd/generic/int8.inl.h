@@ -342,12 +342,12 @@ struct ScaledSums {
 
   // 16 columns, by row.
   struct Columns {
-    const std::int32_t* sums;
-    const std::int32_t* zeros;
     IntVec column_sum;
-    const float* input_scales;
     FloatVec weight_scale;
     FloatVec bias;
+    const std::int32_t* sums;
+    const std::int32_t* zeros;
+    const float* input_scales;
 
     SEMBLANCE_INLINE FloatVec at(std::size_t row) const {
       IntVec sum = load_int(sums + row * kPanelWidth);
@@ -356,12 +356,12 @@ struct ScaledSums {
     }
   };
   SEMBLANCE_INLINE Columns columns(std::size_t first) const {
-    return {sums + first,
-            zeros,
-            load_int(column_sums + first),
-            input_scales,
+    return {load_int(column_sums + first),
             load(weight_scales + first),
-            bias == nullptr ? splat(0.0f) : load(bias + first)};
+            bias == nullptr ? splat(0.0f) : load(bias + first),
+            sums + first,
+            zeros,
+            input_scales};
   }
 };
 
