@@ -92,7 +92,7 @@ std::uint64_t hadamard_bits(const Kernels& kernels) {
   return state;
 }
 
-std::uint64_t attention_bits(const Kernels& kernels, bool int8_scores) {
+std::uint64_t attention_bits(const Kernels& kernels, bool in_int8) {
   std::uint64_t state = 1;
   for (std::uint32_t i = 0; i < 40; ++i) {
     test::AttentionCase c{.length = i * i % 71,
@@ -100,7 +100,7 @@ std::uint64_t attention_bits(const Kernels& kernels, bool int8_scores) {
                           .scale = static_cast<float>(i + 1) / 32.0f,
                           .spread = 1.0f + static_cast<float>(i % 5),
                           .seed = i,
-                          .int8_scores = int8_scores};
+                          .in_int8 = in_int8};
     state = hash(test::run_attention(kernels, c), state);
   }
   return state;

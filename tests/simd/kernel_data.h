@@ -274,7 +274,7 @@ struct AttentionCase {
   float spread = 2.0f;
   std::size_t split = 0;  // rows [0, split) and [split, length) in two calls
   std::uint32_t seed = 1;
-  bool int8_scores = false;
+  bool in_int8 = false;
 };
 
 // The context [length, head_dim + 3] with its gaps; query, key and value lie in one buffer.
@@ -286,8 +286,8 @@ inline std::vector<float> run_attention(const Kernels& kernels, const AttentionC
   const std::size_t context_stride = c.head_dim + 3;
   std::vector<float> context(c.length * context_stride, kCanary);
   const auto scratch_size =
-      c.int8_scores ? kernels.attention_int8_scratch : kernels.attention_scratch;
-  const auto attention = c.int8_scores ? kernels.attention_int8 : kernels.attention;
+      c.in_int8 ? kernels.attention_int8_scratch : kernels.attention_scratch;
+  const auto attention = c.in_int8 ? kernels.attention_int8 : kernels.attention;
   AlignedBuffer<float> scratch(scratch_size(c.length, c.head_dim));
   for (float& value : scratch) value = std::nanf("");
   AttentionCall call;

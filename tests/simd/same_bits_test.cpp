@@ -23,10 +23,10 @@ class SameBits : public testing::TestWithParam<Isa> {
   }
   void expect_same_attention(const AttentionCase& c) {
     EXPECT_EQ(difference(run_attention(target_, c), run_attention(scalar_, c)), "")
-        << "length " << c.length << " head_dim " << c.head_dim << " int8 " << c.int8_scores;
-    if (c.int8_scores) return;
+        << "length " << c.length << " head_dim " << c.head_dim << " int8 " << c.in_int8;
+    if (c.in_int8) return;
     AttentionCase in_int8 = c;
-    in_int8.int8_scores = true;
+    in_int8.in_int8 = true;
     expect_same_attention(in_int8);
   }
 };

@@ -78,10 +78,10 @@ class SelfAttention {
   }
 
  private:
-  // A text of so many tokens has its scores in int8 where its queries and keys come from products
+  // A text of so many tokens attends in int8 where its queries, keys and values come from products
   // in int8 and are so wide; nothing is gained in others.
-  static constexpr std::size_t kInt8ScoreTokens = 256;
-  static constexpr std::size_t kInt8ScoreWidth = 64;
+  static constexpr std::size_t kInt8Tokens = 256;
+  static constexpr std::size_t kInt8Width = 64;
 
   // The first row of each text, moved to the front.
   static MatrixView<Scalar> first_rows(const SequenceBatch& batch,
@@ -114,9 +114,9 @@ class SelfAttention {
     const Scalar scale = static_cast<Scalar>(1.0 / std::sqrt(static_cast<double>(head_dim)));
     if constexpr (std::same_as<Scalar, float>) {
       const simd::Kernels& kernels = simd::kernels();
-      const bool int8_scores = query_key_value_.is_int8() && length >= kInt8ScoreTokens &&
-                               head_dim >= kInt8ScoreWidth;
-      const auto attention = int8_scores ? kernels.attention_int8 : kernels.attention;
+      const bool in_int8 = query_key_value_.is_int8() && length >= kInt8Tokens &&
+                           head_dim >= kInt8Width && length <= simd::kMostInt8Keys;
+      const auto attention = in_int8 ? kernels.attention_int8 : kernels.attention;
       attention({.query = query.data,
                  .key = key.data,
                  .value = value.data,

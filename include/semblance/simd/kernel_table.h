@@ -76,6 +76,9 @@ constexpr std::size_t hadamard_pieces(std::size_t count) noexcept {
 // [-255, 255], those of the weights in [-128, 127].
 inline constexpr std::size_t kMaxInt8Features = 0x7FFFFFFF / (255 * 128);
 
+// What attention_int8() takes at most, of keys and of features.
+inline constexpr std::size_t kMostInt8Keys = kMaxInt8Features / 64 * 64;
+
 // Scaled dot-product attention of one head of one sequence, without a mask: a sequence holds tokens
 // only (Vaswani et al. 2017, eq. 1).
 //   query, key, value  [length, head_dim], `stride` floats from row to row
@@ -212,10 +215,12 @@ struct Kernels {
 
   std::size_t (*attention_scratch)(std::size_t length, std::size_t head_dim) noexcept = nullptr;
   void (*attention)(const AttentionCall& call) noexcept = nullptr;
-  // The same with scores in int8: the queries become codes by quantize_rows(), the keys by
-  // quantize_weights(), and score = the exact sum of the products of their codes, rounded to float32
-  // once, times (scale of the query * scale of the key). head_dim <= kMaxInt8Features; scratch of
-  // attention_int8_scratch(length, head_dim) floats.
+  // The same with both products on 8-bit codes, as linear_int8() does them without a bias: scores
+  // from the queries as its input and the keys as its weights; then the context from the weights of
+  // softmax as its input, with zeros up to a multiple of 64 keys, and the values as its weights, a
+  // scale a feature, times 254 / (sum of the codes of the weights of softmax, of which the highest
+  // is 254). head_dim and length <= kMostInt8Keys; attention_int8_scratch(length, head_dim) floats
+  // of scratch.
   std::size_t (*attention_int8_scratch)(std::size_t length,
                                         std::size_t head_dim) noexcept = nullptr;
   void (*attention_int8)(const AttentionCall& call) noexcept = nullptr;

@@ -97,11 +97,12 @@ SEMBLANCE_INLINE void score_rows(const AttentionCall& call, std::size_t row, con
   for (std::size_t r = 0; r < kRows; ++r) highest[r] = reduce_max(maxima[r]);
 }
 
-// From the scores of kRows query rows to their context; `highest` holds the maximum of each row.
 template <std::size_t kRows>
-inline void average_values(const AttentionCall& call, std::size_t row, const float* highest,
-                           const float* values, float* scores) noexcept {
+inline void attend_rows(const AttentionCall& call, std::size_t row, const float* keys,
+                        const float* values, float* scores) noexcept {
   const std::size_t stride = score_stride(call.length);
+  float highest[kRows];
+  score_rows<kRows>(call, row, keys, scores, highest);
   float inverse[kRows];
   for (std::size_t r = 0; r < kRows; ++r) {
     const std::size_t ahead = row + kRows + r;
@@ -131,14 +132,6 @@ inline void average_values(const AttentionCall& call, std::size_t row, const flo
       }
     }
   }
-}
-
-template <std::size_t kRows>
-inline void attend_rows(const AttentionCall& call, std::size_t row, const float* keys,
-                        const float* values, float* scores) noexcept {
-  float highest[kRows];
-  score_rows<kRows>(call, row, keys, scores, highest);
-  average_values<kRows>(call, row, highest, values, scores);
 }
 
 using AttendFunction = void (*)(const AttentionCall&, std::size_t, const float*, const float*,

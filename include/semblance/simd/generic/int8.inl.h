@@ -53,21 +53,12 @@ SEMBLANCE_INLINE void take_in_turn(const float* values, std::size_t count, const
   if (i < count) take(0, load_partial(values + i, count - i));
 }
 
-// The largest of lanes that are at least 0.
-inline std::int32_t largest_lane(IntVec values) noexcept {
-  alignas(64) std::int32_t lanes[kLanes];
-  store_int(lanes, values);
-  std::int32_t largest = 0;
-  for (const std::int32_t lane : lanes) largest = lane > largest ? lane : largest;
-  return largest;
-}
-
 // The bits of the largest magnitude of a row, which order numbers, infinity and NaN alike.
 inline std::int32_t largest_magnitude(const float* values, std::size_t count) noexcept {
   IntVec largest = splat_int(0);
   take_in_turn<1>(values, count,
                   [&](std::size_t, FloatVec x) { largest = max_magnitude(largest, x); });
-  return largest_lane(largest);
+  return reduce_max(largest);
 }
 
 inline constexpr std::int32_t kLeastBits = (127 - 100) << 23;  // 2^-100
@@ -107,17 +98,14 @@ inline RowRange row_range(const float* values, std::size_t count) noexcept {
     low[turn] = min(low[turn], x);
     high[turn] = max(high[turn], x);
   });
-  const std::int32_t bits = largest_lane(largest);
+  const std::int32_t bits = reduce_max(largest);
   if (bits >= kHugeBits) return {__builtin_bit_cast(float, kNanBits), 0.0f, 0};
   if (bits < kLeastBits) return {0.0f, 0.0f, 0};
-  alignas(64) float lows[kLanes];
-  store(lows, min(low[0], low[1]));
-  float lowest = 0.0f;
-  for (const float lane : lows) lowest = lane < lowest ? lane : lowest;
-  const float range = reduce_max(max(high[0], high[1])) - lowest;
+  const float depth = reduce_max(sub(splat(0.0f), min(low[0], low[1])));
+  const float range = reduce_max(max(high[0], high[1])) + depth;
   const float inverse = divide(254.0f, range);
   alignas(64) std::int32_t zeros[kLanes];
-  store_int(zeros, to_nearest(mul(splat(-lowest), splat(inverse))));
+  store_int(zeros, to_nearest(mul(splat(depth), splat(inverse))));
   return {divide(range, 254.0f), inverse, zeros[0]};
 }
 

@@ -181,6 +181,13 @@ SEMBLANCE_INLINE FloatVec to_float(IntVec a) {
 SEMBLANCE_INLINE IntVec to_nearest(FloatVec a) {
   return {_mm256_cvtps_epi32(a.low), _mm256_cvtps_epi32(a.high)};
 }
+SEMBLANCE_INLINE std::int32_t reduce_max(IntVec a) {
+  const __m256i by_8 = _mm256_max_epi32(a.low, a.high);
+  const __m128i by_4 =
+      _mm_max_epi32(_mm256_castsi256_si128(by_8), _mm256_extracti128_si256(by_8, 1));
+  const __m128i by_2 = _mm_max_epi32(by_4, _mm_shuffle_epi32(by_4, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(by_2, _mm_shuffle_epi32(by_2, 0xB1)));
+}
 SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
   const FloatVec magnitude = abs(x);
   return {_mm256_max_epi32(a.low, _mm256_castps_si256(magnitude.low)),

@@ -110,6 +110,14 @@ SEMBLANCE_INLINE void store_int8(std::int8_t* to, IntVec a) {
 }
 SEMBLANCE_INLINE FloatVec to_float(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 SEMBLANCE_INLINE IntVec to_nearest(FloatVec a) { return {_mm512_cvtps_epi32(a.v)}; }
+SEMBLANCE_INLINE std::int32_t reduce_max(IntVec a) {
+  const __m256i by_8 =
+      _mm256_max_epi32(_mm512_castsi512_si256(a.v), _mm512_extracti64x4_epi64(a.v, 1));
+  const __m128i by_4 =
+      _mm_max_epi32(_mm256_castsi256_si128(by_8), _mm256_extracti128_si256(by_8, 1));
+  const __m128i by_2 = _mm_max_epi32(by_4, _mm_shuffle_epi32(by_4, 0x4E));
+  return _mm_cvtsi128_si32(_mm_max_epi32(by_2, _mm_shuffle_epi32(by_2, 0xB1)));
+}
 SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
   return {_mm512_max_epi32(a.v, _mm512_castps_si512(_mm512_abs_ps(x.v)))};
 }

@@ -154,6 +154,9 @@ SEMBLANCE_INLINE IntVec load_int(const std::int32_t* from) {
 SEMBLANCE_INLINE void store_int(std::int32_t* to, const IntVec& a) {
   for (int i = 0; i < 4; ++i) vst1q_s32(to + 4 * i, a.q[i]);
 }
+SEMBLANCE_INLINE std::int32_t reduce_max(const IntVec& a) {
+  return vmaxvq_s32(vmaxq_s32(vmaxq_s32(a.q[0], a.q[1]), vmaxq_s32(a.q[2], a.q[3])));
+}
 SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
   const int8x16_t codes = vld1q_s8(from);
   const int16x8_t low = vmovl_s8(vget_low_s8(codes));

@@ -165,6 +165,11 @@ SEMBLANCE_INLINE IntVec load_int(const std::int32_t* from) {
 SEMBLANCE_INLINE void store_int(std::int32_t* to, const IntVec& a) {
   for (std::size_t i = 0; i < kLanes; ++i) to[i] = a.lane[i];
 }
+SEMBLANCE_INLINE std::int32_t reduce_max(const IntVec& a) {
+  std::int32_t largest = a.lane[0];
+  for (const std::int32_t lane : a.lane) largest = lane > largest ? lane : largest;
+  return largest;
+}
 SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
   return each_int([&](std::size_t i) { return from[i]; });
 }
