@@ -269,6 +269,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/epilogue.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
+#include "semblance/simd/generic/int8_codes.inl.h"
 #include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/hadamard.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
