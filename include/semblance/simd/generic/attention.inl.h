@@ -155,21 +155,16 @@ SEMBLANCE_INLINE void for_each_row_block(const AttentionCall& call, const Block&
   }
 }
 
-// The keys of the panel after that of `key`.
-SEMBLANCE_INLINE void prefetch_keys(const AttentionCall& call, std::size_t key) {
-  for (std::size_t ahead = key + kPanelWidth; ahead < key + 2 * kPanelWidth && ahead < call.length;
-       ++ahead) {
-    prefetch_row(call.key + ahead * call.stride, call.head_dim);
-  }
-}
-
 inline void attention(const AttentionCall& call) noexcept {
   if (call.first_row >= call.last_row || call.length == 0) return;
   float* keys = call.scratch;
   float* values = keys + round_up(call.length, kPanelWidth) * call.head_dim;
   float* scores = values + round_up(call.head_dim, kPanelWidth) * call.length;
   for (std::size_t key = 0; key < call.length; key += kPanelWidth) {
-    prefetch_keys(call, key);
+    for (std::size_t ahead = key + kPanelWidth;
+         ahead < key + 2 * kPanelWidth && ahead < call.length; ++ahead) {
+      prefetch_row(call.key + ahead * call.stride, call.head_dim);
+    }
     for (std::size_t v = 0; v < kPanelWidth; v += kLanes) {
       const std::size_t left = call.length - key <= v ? 0 : call.length - key - v;
       transpose_rows<false>(call.key + (left == 0 ? 0 : key + v) * call.stride, call.stride,
