@@ -97,7 +97,18 @@ struct Int8Tile {
   std::size_t num_groups;
   const std::int32_t* zeros;  // [rows]
   std::int32_t* sums;         // [rows, kPanelWidth], 64-byte aligned
+  const std::byte* ahead;     // weights to prefetch meanwhile
+  std::size_t ahead_lines;    // cache lines of them in kPrefetchInputs
 };
+
+inline constexpr std::size_t kPrefetchInputs = 64;
+
+SEMBLANCE_INLINE void prefetch_lines(const std::byte*& from, std::size_t lines) {
+  for (std::size_t line = 0; line < lines; ++line) {
+    __builtin_prefetch(from, 0, 2);
+    from += 64;
+  }
+}
 
 // What is to be added: (code - zero) * weight = code * weight - zero * weight, modulo 2^32.
 SEMBLANCE_INLINE IntVec zero_product(IntVec column_sum, std::int32_t zero) {
@@ -123,14 +134,21 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
           Dot::kShift == kDifference ? splat_int(0) : zero_product(column_sum, tile.zeros[r]);
     }
   }
-  for (std::size_t group = 0; group < tile.num_groups; ++group) {
-    typename Dot::Weights weight[kPanelVecs];
-    SEMBLANCE_UNROLL
-    for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = Dot::load(codes + v * kVecCodes);
-    SEMBLANCE_UNROLL
-    for (std::size_t r = 0; r < kRows; ++r) Dot::add(sums[r], input + r * stride, weight);
-    codes += kPanelVecs * kVecCodes;
-    input += Dot::kGroup;
+  constexpr std::size_t kGroups = kPrefetchInputs / Dot::kGroup;
+  const std::byte* ahead = tile.ahead;
+  for (std::size_t group = 0; group < tile.num_groups;) {
+    prefetch_lines(ahead, tile.ahead_lines);
+    const std::size_t left = tile.num_groups - group;
+    const std::size_t end = left < kGroups ? tile.num_groups : group + kGroups;
+    for (; group < end; ++group) {
+      typename Dot::Weights weight[kPanelVecs];
+      SEMBLANCE_UNROLL
+      for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = Dot::load(codes + v * kVecCodes);
+      SEMBLANCE_UNROLL
+      for (std::size_t r = 0; r < kRows; ++r) Dot::add(sums[r], input + r * stride, weight);
+      codes += kPanelVecs * kVecCodes;
+      input += Dot::kGroup;
+    }
   }
   SEMBLANCE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
@@ -141,8 +159,9 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
   }
 }
 
-// sum * (input_scale * weight_scale) + bias, or 0.
-template <class Tiles>
+// sum * (input_scale * weight_scale) + bias, or 0. kTakenZeros: the zeros of the rows are in the
+// sums.
+template <bool kTakenZeros>
 struct ScaledSums {
   const std::int32_t* sums;  // [rows, kPanelWidth]
   const std::int32_t* zeros;
@@ -162,7 +181,7 @@ struct ScaledSums {
 
     SEMBLANCE_INLINE FloatVec at(std::size_t row) const {
       IntVec sum = load_int(sums + row * kPanelWidth);
-      if constexpr (!Tiles::kTakesZeros) sum = add_int(sum, zero_product(column_sum, zeros[row]));
+      if constexpr (!kTakenZeros) sum = add_int(sum, zero_product(column_sum, zeros[row]));
       return fma(to_float(sum), mul(splat(input_scales[row]), weight_scale), bias);
     }
   };
@@ -176,12 +195,34 @@ struct ScaledSums {
   }
 };
 
-// As FloatTiles. A Session lives while its micro-kernels run on `rows` rows.
+// A row block whose sums are there, and what is to become of them.
+template <std::size_t kMostRows, bool kTakenZeros>
+struct PendingRows {
+  Epilogue epilogue;
+  ScaledSums<kTakenZeros> sums;
+  std::size_t count = 0;  // of rows that are not finished
+
+  // Finishes the next `rows` of them.
+  void finish(std::size_t rows) noexcept {
+    finish_tile<kMostRows>(epilogue, sums, rows);
+    if (epilogue.residual != nullptr) epilogue.residual += rows * epilogue.residual_stride;
+    epilogue.output += rows * epilogue.output_stride;
+    sums.sums += rows * kPanelWidth;
+    sums.zeros += rows;
+    sums.input_scales += rows;
+    count -= rows;
+  }
+};
+
+// As FloatTiles. A Session lives while its micro-kernels run on `rows` rows. run() may finish rows
+// of the block before, or leave them.
 template <class Dot>
 struct Int8Tiles {
-  using Function = void (*)(const Int8Tile<typename Dot::Code>&) noexcept;
+  using Tile = Int8Tile<typename Dot::Code>;
+  using Function = void (*)(const Tile&) noexcept;
   static constexpr std::size_t kMostRows = kTileRows;
-  static constexpr bool kTakesZeros = true;  // of the rows, in the sums
+  using Pending = PendingRows<kMostRows, true>;
+  static constexpr bool kFinishesMeanwhile = false;
   // Rows whose codes stay in the second-level cache while the panels pass by.
   static constexpr std::size_t kChunkBytes = std::size_t{1} << 18;
 
@@ -196,6 +237,9 @@ struct Int8Tiles {
     }
     return run_int8_tile<Dot, kRows>;
   }
+  static void run(Function tile_function, const Tile& tile, Pending& /*before*/) noexcept {
+    tile_function(tile);
+  }
 };
 
 template <class Dot>
@@ -203,7 +247,10 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
   using Tiles = Int8Tiles<Dot>;
   if (call.rows == 0) return;
   const typename Tiles::Session session(call.rows);
-  alignas(64) std::int32_t sums[Tiles::kMostRows * kPanelWidth];
+  constexpr std::size_t kBlockSums = Tiles::kMostRows * kPanelWidth;
+  alignas(64) std::int32_t sums[2][kBlockSums];  // of this row block and the one before
+  typename Tiles::Pending pending;
+  std::size_t num_blocks = 0;
   const std::size_t row_bytes = int8_row_bytes<Dot>(call.in_features);
   const std::size_t panel_bytes = int8_panel_bytes(call.in_features);
   std::size_t chunk_rows = Tiles::kChunkBytes / row_bytes / Tiles::kMostRows * Tiles::kMostRows;
@@ -214,6 +261,8 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
     const std::size_t end = call.rows * (chunk + 1) / num_chunks;
     const RowBlocks<Tiles> blocks(end - first_row);
     const RowBlocks<Int8Tiles<typename Dot::Any>> any_blocks(end - first_row);
+    constexpr std::size_t kLines = kPanelWidth * kPrefetchInputs / 64;
+    const std::size_t lines_per_block = (kLines + blocks.count - 1) / blocks.count;
     for (std::size_t column = call.first_column; column < call.last_column; column += kPanelWidth) {
       const std::size_t left = call.last_column - column;
       const std::byte* panel = call.packed_weight + column / kPanelWidth * panel_bytes;
@@ -223,17 +272,12 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
           *reinterpret_cast<const std::int32_t*>(weight_scales + kPanelWidth) != 0;
       const auto low_tile = pairs_fit ? blocks.low_tile : any_blocks.low_tile;
       const auto high_tile = pairs_fit ? blocks.high_tile : any_blocks.high_tile;
-      const float* bias = call.bias == nullptr ? nullptr : call.bias + column;
-      Int8Tile<typename Dot::Code> tile;
+      typename Tiles::Tile tile;
       tile.input_stride = row_bytes / sizeof(typename Dot::Code);
       tile.panel = panel;
       tile.num_groups = int8_padded(call.in_features) / Dot::kGroup;
-      tile.sums = sums;
-      Epilogue epilogue{};
-      epilogue.columns = left < kPanelWidth ? left : kPanelWidth;
-      epilogue.activation = call.activation;
-      epilogue.residual_stride = call.residual_stride;
-      epilogue.output_stride = call.output_stride;
+      tile.ahead = panel + panel_bytes;
+      std::size_t lines_left = left > kPanelWidth ? kLines : 0;
       std::size_t row = first_row;
       for (std::size_t block = 0; block < blocks.count; ++block) {
         tile.input = reinterpret_cast<const typename Dot::Code*>(
@@ -241,19 +285,34 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
         tile.zeros = call.input_zeros + row;
         const bool is_high = block < blocks.num_high;
         tile.rows = blocks.low + (is_high ? 1 : 0);
-        (is_high ? high_tile : low_tile)(tile);
-        epilogue.residual = call.residual == nullptr
-                                ? nullptr
-                                : call.residual + row * call.residual_stride + column;
-        epilogue.output = call.output + row * call.output_stride + column;
-        finish_tile<Tiles::kMostRows>(
-            epilogue,
-            ScaledSums<Tiles>{sums, tile.zeros, column_sums, call.input_scales + row, weight_scales,
-                              bias},
-            tile.rows);
+        tile.sums = sums[num_blocks++ % 2];
+        tile.ahead_lines = lines_left < lines_per_block ? lines_left : lines_per_block;
+        lines_left -= tile.ahead_lines;
+        Tiles::run(is_high ? high_tile : low_tile, tile, pending);
+        if (pending.count != 0) pending.finish(pending.count);
+        pending.epilogue = {
+            .columns = left < kPanelWidth ? left : kPanelWidth,
+            .bias = nullptr,
+            .activation = call.activation,
+            .residual = call.residual == nullptr
+                            ? nullptr
+                            : call.residual + row * call.residual_stride + column,
+            .residual_stride = call.residual_stride,
+            .output = call.output + row * call.output_stride + column,
+            .output_stride = call.output_stride};
+        pending.sums = {.sums = tile.sums,
+                        .zeros = tile.zeros,
+                        .column_sums = column_sums,
+                        .input_scales = call.input_scales + row,
+                        .weight_scales = weight_scales,
+                        .bias = call.bias == nullptr ? nullptr : call.bias + column};
+        pending.count = tile.rows;
+        if (!Tiles::kFinishesMeanwhile) pending.finish(pending.count);
         row += tile.rows;
+        tile.ahead += tile.ahead_lines * 64 * (tile.num_groups * Dot::kGroup / kPrefetchInputs);
       }
     }
     first_row = end;
   }
+  if (pending.count != 0) pending.finish(pending.count);
 }

@@ -22,9 +22,10 @@ inline constexpr std::size_t kAmxInputs = 64;
 template <>
 struct Int8Tiles<AmxDot> {
   using Tile = Int8Tile<AmxDot::Code>;
-  using Function = void (*)(const Tile&) noexcept;
   static constexpr std::size_t kMostRows = 2 * kAmxRows;
-  static constexpr bool kTakesZeros = false;
+  using Pending = PendingRows<kMostRows, false>;
+  using Function = void (*)(const Tile&, Pending&) noexcept;
+  static constexpr bool kFinishesMeanwhile = true;
   static constexpr std::size_t kChunkBytes = std::size_t{1} << 19;  // of caches of 2 MiB
 
   // Row blocks of `rows` rows are of nearly equal height: of 16 or more where rows is.
@@ -58,16 +59,42 @@ struct Int8Tiles<AmxDot> {
   static Function function(std::size_t rows) noexcept {
     return rows <= kAmxRows ? run_one : run_two;
   }
+  static void run(Function tile_function, const Tile& tile, Pending& before) noexcept {
+    tile_function(tile, before);
+  }
 
  private:
   static constexpr std::size_t kSumStride = kPanelWidth * sizeof(std::int32_t);
   static constexpr std::size_t kQuadStride = kPanelWidth * AmxDot::kGroup;  // bytes
 
-  static void run_one(const Tile& tile) noexcept {
+  // The rest of the core is free while tiles are multiplied: it finishes the block before.
+  class Meanwhile {
+   public:
+    Meanwhile(const Tile& tile, Pending& before, std::size_t steps) noexcept
+        : ahead_(tile.ahead),
+          ahead_lines_(tile.ahead_lines),
+          before_(before),
+          rows_((before.count + steps - 1) / steps) {}
+    void step() noexcept {
+      prefetch_lines(ahead_, ahead_lines_);
+      const std::size_t rows = before_.count < rows_ ? before_.count : rows_;
+      if (rows != 0) before_.finish(rows);
+    }
+
+   private:
+    const std::byte* ahead_;
+    std::size_t ahead_lines_;
+    Pending& before_;
+    std::size_t rows_;  // a step
+  };
+
+  static void run_one(const Tile& tile, Pending& before) noexcept {
     const AmxDot::Code* rows = tile.input;
     const std::byte* columns = tile.panel + kInt8Header;
     __asm__ volatile("tilezero %tmm0\n\ttilezero %tmm1");
-    for (std::size_t step = tile.num_groups * AmxDot::kGroup / kAmxInputs; step != 0; --step) {
+    const std::size_t steps = tile.num_groups * AmxDot::kGroup / kAmxInputs;
+    Meanwhile meanwhile(tile, before, steps);
+    for (std::size_t step = 0; step < steps; ++step) {
       __asm__ volatile(
           "tileloadd (%0,%1,1), %%tmm4\n\t"
           "tileloadd (%2,%3,1), %%tmm6\n\t"
@@ -79,6 +106,7 @@ struct Int8Tiles<AmxDot> {
           : "memory");
       rows += kAmxInputs;
       columns += kAmxInputs * kPanelWidth;
+      meanwhile.step();
     }
     __asm__ volatile(
         "tilestored %%tmm0, (%0,%1,1)\n\t"
@@ -88,14 +116,16 @@ struct Int8Tiles<AmxDot> {
         : "memory");
   }
 
-  static void run_two(const Tile& tile) noexcept {
+  static void run_two(const Tile& tile, Pending& before) noexcept {
     const std::size_t second = tile.rows - kAmxRows;
     const AmxDot::Code* rows = tile.input;
     const AmxDot::Code* second_rows = tile.input + second * tile.input_stride;
     std::int32_t* second_sums = tile.sums + second * kPanelWidth;
     const std::byte* columns = tile.panel + kInt8Header;
     __asm__ volatile("tilezero %tmm0\n\ttilezero %tmm1\n\ttilezero %tmm2\n\ttilezero %tmm3");
-    for (std::size_t step = tile.num_groups * AmxDot::kGroup / kAmxInputs; step != 0; --step) {
+    const std::size_t steps = tile.num_groups * AmxDot::kGroup / kAmxInputs;
+    Meanwhile meanwhile(tile, before, steps);
+    for (std::size_t step = 0; step < steps; ++step) {
       __asm__ volatile(
           "tileloadd (%0,%2,1), %%tmm4\n\t"
           "tileloadd (%3,%4,1), %%tmm6\n\t"
@@ -111,6 +141,7 @@ struct Int8Tiles<AmxDot> {
       rows += kAmxInputs;
       second_rows += kAmxInputs;
       columns += kAmxInputs * kPanelWidth;
+      meanwhile.step();
     }
     __asm__ volatile(
         "tilestored %%tmm0, (%0,%2,1)\n\t"
