@@ -39,28 +39,42 @@ inline void pack_values(const AttentionCall& call, float* packed) noexcept {
   }
 }
 
-// scores[key] becomes e^((score - highest) * scale), computed as a power of two of one rounded
-// product with scale * log2 e: relative error at most 0.8 + 0.8 |x| ulp at exponent x. What lies
-// more than 86 below the maximum counts as e^-86, which no sum of float32 notices. Returns the sum.
-inline float softmax_numerators(float* scores, std::size_t length, float highest_score,
+// e^((score - highest) * scale), computed as a power of two of one rounded product with scale *
+// log2 e: relative error at most 0.8 + 0.8 |x| ulp at exponent x. What lies more than 86 below the
+// maximum counts as e^-86, which no sum of float32 notices.
+class SoftmaxNumerator {
+ public:
+  SoftmaxNumerator(float highest, float scale) noexcept {
+    const float exponent_scale = divide(scale, 0.693147182f);
+    scale_ = splat(exponent_scale);
+    lowest_ = splat(divide(-125.0f, exponent_scale));
+    highest_ = splat(highest);
+  }
+  SEMBLANCE_INLINE FloatVec of(FloatVec scores) const {
+    return power_of_two_of_product(max(lowest_, sub(scores, highest_)), scale_);
+  }
+
+ private:
+  FloatVec scale_;
+  FloatVec lowest_;
+  FloatVec highest_;
+};
+
+// Scores become numerators of softmax. Returns their sum.
+inline float softmax_numerators(float* scores, std::size_t length, float highest,
                                 float scale) noexcept {
-  const float exponent_scale = divide(scale, 0.693147182f);
-  const FloatVec scales = splat(exponent_scale);
-  const FloatVec lowest = splat(divide(-125.0f, exponent_scale));
-  const FloatVec highest = splat(highest_score);
+  const SoftmaxNumerator numerator(highest, scale);
   FloatVec sums = splat(0.0f);
   std::size_t i = 0;
   for (; i + kLanes <= length; i += kLanes) {
-    const FloatVec below = max(lowest, sub(load(scores + i), highest));
-    const FloatVec numerator = power_of_two_of_product(below, scales);
-    store(scores + i, numerator);
-    sums = add(sums, numerator);
+    const FloatVec values = numerator.of(load(scores + i));
+    store(scores + i, values);
+    sums = add(sums, values);
   }
   if (i < length) {
-    const FloatVec below = max(lowest, sub(load_partial(scores + i, length - i), highest));
-    const FloatVec numerator = power_of_two_of_product(below, scales);
-    store_partial(scores + i, length - i, numerator);
-    sums = add(sums, keep_first(numerator, length - i, splat(0.0f)));
+    const FloatVec values = numerator.of(load_partial(scores + i, length - i));
+    store_partial(scores + i, length - i, values);
+    sums = add(sums, keep_first(values, length - i, splat(0.0f)));
   }
   return reduce_sum(sums);
 }
@@ -145,11 +159,11 @@ inline AttendFunction attend_function(std::size_t rows) noexcept {
   return attend_rows<kRows>;
 }
 
-// Rows [row, end) of each of the blocks that the rows of a call fall into.
-template <class Block>
+// Rows [row, end) of each of the blocks, of at most kMostRows, that the rows of a call fall into.
+template <std::size_t kMostRows, class Block>
 SEMBLANCE_INLINE void for_each_row_block(const AttentionCall& call, const Block& block) {
   const std::size_t rows = call.last_row - call.first_row;
-  const std::size_t num_blocks = (rows + kTileRows - 1) / kTileRows;
+  const std::size_t num_blocks = (rows + kMostRows - 1) / kMostRows;
   for (std::size_t i = 0; i < num_blocks; ++i) {
     block(call.first_row + rows * i / num_blocks, call.first_row + rows * (i + 1) / num_blocks);
   }
@@ -173,7 +187,7 @@ inline void attention(const AttentionCall& call) noexcept {
     }
   }
   pack_values(call, values);
-  for_each_row_block(call, [&](std::size_t row, std::size_t end) {
+  for_each_row_block<kTileRows>(call, [&](std::size_t row, std::size_t end) {
     attend_function<kTileRows>(end - row)(call, row, keys, values, scores);
   });
 }

@@ -221,6 +221,7 @@ struct Int8Tiles {
   using Tile = Int8Tile<typename Dot::Code>;
   using Function = void (*)(const Tile&) noexcept;
   static constexpr std::size_t kMostRows = kTileRows;
+  static constexpr std::size_t kInputs = 1;  // come in whole multiples of so many
   using Pending = PendingRows<kMostRows, true>;
   static constexpr bool kFinishesMeanwhile = false;
   // Rows whose codes stay in the second-level cache while the panels pass by.

@@ -21,8 +21,8 @@ inline Kernels make_kernels(Isa isa) noexcept {
   table.hadamard = hadamard;
   table.attention_scratch = attention_scratch;
   table.attention = attention;
-  table.attention_int8_scratch = attention_int8_scratch<Dot>;
-  table.attention_int8 = attention_int8<Dot, linear_int8<Dot>>;
+  table.attention_int8_scratch = attention_int8_scratch<Dot, Dot>;
+  table.attention_int8 = attention_int8<Dot, Dot>;
   table.layer_norm = layer_norm;
   table.rotary = rotary;
   table.activate = activate;

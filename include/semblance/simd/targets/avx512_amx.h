@@ -23,6 +23,7 @@ template <>
 struct Int8Tiles<AmxDot> {
   using Tile = Int8Tile<AmxDot::Code>;
   static constexpr std::size_t kMostRows = 2 * kAmxRows;
+  static constexpr std::size_t kInputs = kAmxInputs;
   using Pending = PendingRows<kMostRows, false>;
   using Function = void (*)(const Tile&, Pending&) noexcept;
   static constexpr bool kFinishesMeanwhile = true;
@@ -163,7 +164,8 @@ inline void linear_int8_amx(const Int8LinearCall& call) noexcept {
 inline Kernels make_amx_kernels() noexcept {
   Kernels table = make_kernels<QuadDot>(Isa::avx512_amx);
   table.linear_int8 = linear_int8_amx;
-  table.attention_int8 = attention_int8<QuadDot, linear_int8_amx>;
+  table.attention_int8_scratch = attention_int8_scratch<QuadDot, AmxDot>;
+  table.attention_int8 = attention_int8<QuadDot, AmxDot>;
   return table;
 }
 
