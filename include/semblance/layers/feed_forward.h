@@ -6,6 +6,7 @@
 #include "semblance/layers/activation.h"
 #include "semblance/layers/layer_norm.h"
 #include "semblance/layers/linear.h"
+#include "semblance/layers/row_slices.h"
 #include "semblance/layers/workspace.h"
 
 namespace semblance {
@@ -33,12 +34,17 @@ class FeedForward {
   // hidden_states [at most num_tokens, hidden_size], in place.
   void forward(MatrixView<Scalar> hidden_states, Workspace<Scalar>& workspace,
                Executor& executor) const {
-    const MatrixView<Scalar> intermediate = workspace.intermediate().rows_from(0, hidden_states.rows);
-    intermediate_.template forward<Activation>(hidden_states, intermediate, executor, {},
-                                               &workspace.quantized_rows());
-    output_.forward(intermediate, hidden_states, executor, hidden_states,
-                    &workspace.quantized_rows());
-    output_layer_norm_.forward(hidden_states, executor);
+    const auto slice_of_rows = [&](std::size_t slice, std::size_t begin, std::size_t end,
+                                   Executor& own) {
+      const MatrixView<Scalar> rows = hidden_states.rows_from(begin, end - begin);
+      const MatrixView<Scalar> intermediate =
+          workspace.intermediate().rows_from(begin, end - begin);
+      QuantizedRows& quantized_rows = workspace.quantized_rows(slice);
+      intermediate_.template forward<Activation>(rows, intermediate, own, {}, &quantized_rows);
+      output_.forward(intermediate, rows, own, rows, &quantized_rows);
+      output_layer_norm_.forward(rows, own);
+    };
+    for_each_row_slice(executor, hidden_states.rows, slice_of_rows);
   }
 
  private:

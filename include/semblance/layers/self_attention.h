@@ -12,6 +12,7 @@
 #include "semblance/layers/layer_norm.h"
 #include "semblance/layers/linear.h"
 #include "semblance/layers/position_encoding.h"
+#include "semblance/layers/row_slices.h"
 #include "semblance/layers/sequence_batch.h"
 #include "semblance/layers/workspace.h"
 #include "semblance/simd/kernels.h"
@@ -58,8 +59,12 @@ class SelfAttention {
                              WantedTokens wanted = WantedTokens::all) const {
     const MatrixView<Scalar> query_key_value = workspace.query_key_value();
     MatrixView<Scalar> context = workspace.context();
-    query_key_value_.forward(hidden_states, query_key_value, executor, {},
-                             &workspace.quantized_rows());
+    for_each_row_slice(executor, hidden_states.rows,
+                       [&](std::size_t slice, std::size_t begin, std::size_t end, Executor& own) {
+                         query_key_value_.forward(hidden_states.rows_from(begin, end - begin),
+                                                  query_key_value.rows_from(begin, end - begin),
+                                                  own, {}, &workspace.quantized_rows(slice));
+                       });
     parallel_slices(executor, batch.batch_size() * num_attention_heads_, 1,
                     [&](std::size_t slice, std::size_t first, std::size_t last) {
                       for (std::size_t unit = first; unit < last; ++unit) {
@@ -72,16 +77,21 @@ class SelfAttention {
       context = first_rows(batch, context);
       hidden_states = first_rows(batch, hidden_states);
     }
-    output_.forward(context, hidden_states, executor, hidden_states, &workspace.quantized_rows());
-    output_layer_norm_.forward(hidden_states, executor);
+    for_each_row_slice(executor, hidden_states.rows,
+                       [&](std::size_t slice, std::size_t begin, std::size_t end, Executor& own) {
+                         const auto rows = hidden_states.rows_from(begin, end - begin);
+                         output_.forward(context.rows_from(begin, end - begin), rows, own, rows,
+                                         &workspace.quantized_rows(slice));
+                         output_layer_norm_.forward(rows, own);
+                       });
     return hidden_states;
   }
 
  private:
   // A text of so many tokens attends in int8 where its queries, keys and values come from products
-  // in int8 and are so wide; nothing is gained in others.
+  // in int8 and are so wide; nothing is gained in shorter or narrower ones.
   static constexpr std::size_t kInt8Tokens = 256;
-  static constexpr std::size_t kInt8Width = 64;
+  static constexpr std::size_t kInt8Width = 32;
 
   // The first row of each text, moved to the front.
   static MatrixView<Scalar> first_rows(const SequenceBatch& batch,

@@ -3,10 +3,12 @@
 #include <algorithm>
 #include <cstddef>
 #include <utility>
+#include <vector>
 
 #include "semblance/core/aligned_buffer.h"
 #include "semblance/layers/linear_weights.h"
 #include "semblance/layers/parameter.h"
+#include "semblance/layers/row_slices.h"
 #include "semblance/layers/sequence_batch.h"
 #include "semblance/simd/kernels.h"
 #include "semblance/tensor/tensor_view.h"
@@ -45,8 +47,15 @@ class Workspace {
     intermediate_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.intermediate_size));
     num_tokens_ = tokens;
     if (sizes.int8) {
-      quantized_rows_.reserve(tokens, std::max(sizes.hidden_size, sizes.intermediate_size),
-                              concurrency);
+      const std::size_t features = std::max(sizes.hidden_size, sizes.intermediate_size);
+      if (quantized_rows_.size() < concurrency) quantized_rows_.resize(concurrency);
+      quantized_rows_.front().reserve(tokens, features, concurrency);
+      if (has_row_slices(tokens, concurrency)) {
+        const std::size_t rows = (tokens + concurrency - 1) / concurrency;
+        for (std::size_t slice = 1; slice < concurrency; ++slice) {
+          quantized_rows_[slice].reserve(rows, features, 1);
+        }
+      }
     }
     if constexpr (std::same_as<Scalar, float>) {
       constexpr std::size_t kLine = AlignedBuffer<Scalar>::kAlignment / sizeof(Scalar);
@@ -69,8 +78,8 @@ class Workspace {
   MatrixView<Scalar> intermediate() noexcept {
     return view(intermediate_, sizes_.intermediate_size);
   }
-  // What the inputs of the products become in int8.
-  QuantizedRows& quantized_rows() noexcept { return quantized_rows_; }
+  // What the inputs of the products become in int8, for one slice of rows.
+  QuantizedRows& quantized_rows(std::size_t slice) noexcept { return quantized_rows_[slice]; }
   // Scratch of the attention kernel for one slice of parallel work.
   Scalar* attention_scratch(std::size_t slice) noexcept {
     return scratch_.data() + slice * scratch_stride_;
@@ -90,7 +99,7 @@ class Workspace {
   AlignedBuffer<Scalar> context_;
   AlignedBuffer<Scalar> intermediate_;
   AlignedBuffer<Scalar> scratch_;
-  QuantizedRows quantized_rows_;
+  std::vector<QuantizedRows> quantized_rows_{1};
 };
 
 }  // namespace semblance
