@@ -1,6 +1,7 @@
 // Attention of one head in int8: keys and values are the weights of two products on 8-bit codes,
-// whose inputs are the queries and the weights of softmax. Dot says how codes are stored,
-// ProductDot how they are multiplied.
+// whose inputs are the queries and the weights of softmax. Both go in less their mean over the text,
+// which is most of them, and which softmax does not see (Zhang et al. 2024, SageAttention, section
+// 4.2) or gives back whole. Dot says how codes are stored, ProductDot how they are multiplied.
 
 // Tokens that the codes of a row of scores are padded to with zeros.
 inline constexpr std::size_t int8_scores(std::size_t length) { return round_up(length, 64); }
@@ -17,8 +18,10 @@ struct Int8AttentionScratch {
   std::size_t keys;    // panels over head_inputs, a column a key
   std::size_t values;  // panels over the keys, a column a feature
   std::size_t scores;  // float [Tiles::kMostRows, score_stride]
-  std::size_t inputs;  // codes of one row block: of queries, then of scores
-  std::size_t turned;  // float [head_dim, padded], the values
+  std::size_t inputs;  // codes of one row block: of queries, then of scores, high and low
+  std::size_t turned;  // float [length, head_dim], the keys less their mean; then [head_dim, padded],
+                       // the values
+  std::size_t means;   // float [head_dim], of the keys, then of the values
   std::size_t codes;   // of the columns of one panel
 
   Int8AttentionScratch(std::size_t length, std::size_t head_dim) noexcept
@@ -31,8 +34,9 @@ struct Int8AttentionScratch {
     keys = panels(length) * int8_panel_bytes(head_inputs);
     values = panels(head_dim) * int8_panel_bytes(padded);
     scores = Tiles::kMostRows * score_stride(padded) * sizeof(float);
-    inputs = Tiles::kMostRows * row_bytes;
+    inputs = 2 * Tiles::kMostRows * row_bytes;
     turned = head_dim * padded * sizeof(float);
+    means = round_up(head_dim, kLanes) * sizeof(float);
     codes = round_up(kPanelWidth * longest, 64);
   }
 };
@@ -40,7 +44,8 @@ struct Int8AttentionScratch {
 template <class Dot, class ProductDot>
 inline std::size_t attention_int8_scratch(std::size_t length, std::size_t head_dim) noexcept {
   const Int8AttentionScratch<Dot, ProductDot> sizes(length, head_dim);
-  return (sizes.keys + sizes.values + sizes.scores + sizes.inputs + sizes.turned + sizes.codes) /
+  return (sizes.keys + sizes.values + sizes.scores + sizes.inputs + sizes.turned + sizes.means +
+          sizes.codes) /
          sizeof(float);
 }
 
@@ -66,6 +71,35 @@ inline void pack_int8_columns(const float* columns, std::size_t stride, std::siz
   }
 }
 
+// The mean row, summed in order.
+inline void mean_row(const float* rows, std::size_t stride, std::size_t num_rows, std::size_t size,
+                     float* mean) noexcept {
+  const FloatVec share = splat(divide(1.0f, static_cast<float>(num_rows)));
+  for (std::size_t i = 0; i < size; i += kLanes) {
+    const std::size_t left = size - i;
+    FloatVec sum = splat(0.0f);
+    for (std::size_t r = 0; r < num_rows; ++r) {
+      const float* row = rows + r * stride + i;
+      sum = add(sum, left < kLanes ? load_partial(row, left) : load(row));
+    }
+    store(mean + i, mul(sum, share));
+  }
+}
+
+inline void subtract_row(const float* rows, std::size_t stride, std::size_t num_rows,
+                         std::size_t size, const float* row, float* to) noexcept {
+  for (std::size_t r = 0; r < num_rows; ++r) {
+    const float* from = rows + r * stride;
+    std::size_t i = 0;
+    for (; i + kLanes <= size; i += kLanes) store(to + i, sub(load(from + i), load(row + i)));
+    if (i < size) {
+      const std::size_t left = size - i;
+      store_partial(to + i, left, sub(load_partial(from + i, left), load(row + i)));
+    }
+    to += size;
+  }
+}
+
 inline float highest_of(const float* scores, std::size_t length) noexcept {
   const FloatVec lowest = splat(-__builtin_inff());
   FloatVec maxima = lowest;
@@ -78,43 +112,44 @@ inline float highest_of(const float* scores, std::size_t length) noexcept {
   return reduce_max(maxima);
 }
 
-// A row of scores as codes of its softmax, as quantize_rows() makes them of the numerators, of which
-// the highest is 1.
+// The softmax of a row of scores as codes of 16 bits, a high and a low one of 8: over a long text
+// most weights are far below the highest, whose code is kHighest.
 template <class Dot>
 struct SoftmaxCodes {
-  static constexpr float kHighestCode = 254.0f;
+  static constexpr float kHighest = 254.0f * 256.0f;
   static constexpr std::int32_t kZero = Dot::kShift == kDifference ? 0 : -Dot::kShift;
 
-  float scale;
+  float high_scale;  // NaN where a score is not finite
+  float low_scale;
   // 1 / (the sum of the codes, times their scale): what is lost by rounding to codes is lost from
-  // the sum too, which is exact in any order.
+  // the sum too.
   float inverse_sum;
 
   SoftmaxCodes(const float* scores, std::size_t length, std::size_t padded, float softmax_scale,
-               typename Dot::Code* to) noexcept {
-    const SoftmaxNumerator numerator(highest_of(scores, length), softmax_scale);
-    const FloatVec inverse_scale = splat(kHighestCode);
+               typename Dot::Code* high, typename Dot::Code* low) noexcept {
+    const float highest = highest_of(scores, length);
+    const SoftmaxNumerator numerator(highest, softmax_scale);
+    const FloatVec inverse_scale = splat(kHighest);
     const IntVec zero = splat_int(kZero);
-    FloatVec sums = splat(0.0f);
-    IntVec code_sums = splat_int(0);
+    IntVec sums = splat_int(0);
     const auto take = [&](FloatVec values, std::size_t i) {
       const IntVec codes = to_nearest(mul(values, inverse_scale));
-      sums = add(sums, values);
-      code_sums = add_int(code_sums, codes);
-      Dot::store(to + i, add_int(codes, zero));
+      sums = add_int(sums, codes);
+      Dot::store(high + i, add_int(high_byte(codes), zero));
+      Dot::store(low + i, add_int(low_byte(codes), zero));
     };
     std::size_t i = 0;
     for (; i + kLanes <= length; i += kLanes) take(numerator.of(load(scores + i)), i);
     if (i < length) {
-      const std::size_t left = length - i;
-      const FloatVec values = numerator.of(load_partial(scores + i, left));
-      take(keep_first(values, left, splat(0.0f)), i);
+      const FloatVec values = numerator.of(load_partial(scores + i, length - i));
+      take(keep_first(values, length - i, splat(0.0f)), i);
       i += kLanes;
     }
-    for (; i < padded; i += kLanes) Dot::store(to + i, zero);
-    const bool is_finite = reduce_sum(sums) > 0.0f;
-    scale = is_finite ? divide(1.0f, kHighestCode) : __builtin_bit_cast(float, kNanBits);
-    inverse_sum = divide(kHighestCode, reduce_sum(to_float(code_sums)));
+    for (; i < padded; i += kLanes) take(splat(0.0f), i);
+    const bool is_finite = __builtin_fabsf(highest) < __builtin_inff();
+    low_scale = is_finite ? divide(1.0f, kHighest) : __builtin_bit_cast(float, kNanBits);
+    high_scale = 256.0f * low_scale;
+    inverse_sum = divide(kHighest, reduce_sum(to_float(sums)));
   }
 };
 
@@ -131,13 +166,26 @@ inline void attention_int8(const AttentionCall& call) noexcept {
   auto* scores = reinterpret_cast<float*>(values + sizes.values);
   std::byte* inputs = values + sizes.values + sizes.scores;
   auto* turned = reinterpret_cast<float*>(inputs + sizes.inputs);
-  auto* codes = reinterpret_cast<std::int8_t*>(inputs + sizes.inputs + sizes.turned);
-  pack_int8_columns<Dot>(call.key, call.stride, call.length, call.head_dim, sizes.head_inputs,
+  auto* means = reinterpret_cast<float*>(inputs + sizes.inputs + sizes.turned);
+  auto* codes = reinterpret_cast<std::int8_t*>(means) + sizes.means;
+  mean_row(call.key, call.stride, call.length, call.head_dim, means);
+  subtract_row(call.key, call.stride, call.length, call.head_dim, means, turned);
+  pack_int8_columns<Dot>(turned, call.head_dim, call.length, call.head_dim, sizes.head_inputs,
                          codes, keys);
+  mean_row(call.value, call.stride, call.length, call.head_dim, means);
   for (std::size_t key = 0; key < padded; key += kLanes) {
     const std::size_t left = call.length < key ? 0 : call.length - key;
     transpose_rows<false>(call.value + (left == 0 ? 0 : key) * call.stride, call.stride,
                           left < kLanes ? left : kLanes, call.head_dim, turned + key, padded);
+  }
+  for (std::size_t feature = 0; feature < call.head_dim; ++feature) {
+    float* column = turned + feature * padded;
+    const FloatVec mean = splat(means[feature]);
+    for (std::size_t key = 0; key < padded; key += kLanes) {
+      const std::size_t left = call.length < key ? 0 : call.length - key;
+      const FloatVec shifted = sub(load(column + key), mean);
+      store(column + key, left < kLanes ? keep_first(shifted, left, splat(0.0f)) : shifted);
+    }
   }
   pack_int8_columns<Dot>(turned, padded, call.head_dim, padded, padded, codes, values);
   for_each_row_block<kMostRows>(call, [&](std::size_t row, std::size_t end) {
@@ -158,11 +206,15 @@ inline void attention_int8(const AttentionCall& call) noexcept {
     product.output_stride = stride;
     linear_int8<ProductDot>(product);
     const std::size_t row_bytes = int8_row_bytes<Dot>(padded);
+    std::byte* low_inputs = inputs + kMostRows * row_bytes;
+    float low_scales[kMostRows];
     float inverse[kMostRows];
     for (std::size_t r = 0; r < rows; ++r) {
       const SoftmaxCodes<Dot> softmax(scores + r * stride, call.length, padded, call.scale,
-                                      reinterpret_cast<Code*>(inputs + r * row_bytes));
-      scales[r] = softmax.scale;
+                                      reinterpret_cast<Code*>(inputs + r * row_bytes),
+                                      reinterpret_cast<Code*>(low_inputs + r * row_bytes));
+      scales[r] = softmax.high_scale;
+      low_scales[r] = softmax.low_scale;
       zeros[r] = softmax.kZero;
       inverse[r] = softmax.inverse_sum;
     }
@@ -173,14 +225,21 @@ inline void attention_int8(const AttentionCall& call) noexcept {
     product.output = context;
     product.output_stride = call.context_stride;
     linear_int8<ProductDot>(product);
+    product.input = low_inputs;
+    product.input_scales = low_scales;
+    product.residual = context;
+    product.residual_stride = call.context_stride;
+    linear_int8<ProductDot>(product);
     for (std::size_t r = 0; r < rows; ++r) {
       float* to = context + r * call.context_stride;
       const FloatVec factor = splat(inverse[r]);
       std::size_t i = 0;
-      for (; i + kLanes <= call.head_dim; i += kLanes) store(to + i, mul(load(to + i), factor));
+      for (; i + kLanes <= call.head_dim; i += kLanes) {
+        store(to + i, fma(load(to + i), factor, load(means + i)));
+      }
       if (i < call.head_dim) {
         const std::size_t left = call.head_dim - i;
-        store_partial(to + i, left, mul(load_partial(to + i, left), factor));
+        store_partial(to + i, left, fma(load_partial(to + i, left), factor, load(means + i)));
       }
     }
   });

@@ -175,6 +175,14 @@ SEMBLANCE_INLINE __m128i to_int8(IntVec a) {
 SEMBLANCE_INLINE void store_int8(std::int8_t* to, IntVec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), to_int8(a));
 }
+// The two bytes of values below 2^16.
+SEMBLANCE_INLINE IntVec low_byte(IntVec a) {
+  const __m256i mask = _mm256_set1_epi32(255);
+  return {_mm256_and_si256(a.low, mask), _mm256_and_si256(a.high, mask)};
+}
+SEMBLANCE_INLINE IntVec high_byte(IntVec a) {
+  return {_mm256_srli_epi32(a.low, 8), _mm256_srli_epi32(a.high, 8)};
+}
 SEMBLANCE_INLINE FloatVec to_float(IntVec a) {
   return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
 }

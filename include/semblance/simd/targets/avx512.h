@@ -108,6 +108,11 @@ SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
 SEMBLANCE_INLINE void store_int8(std::int8_t* to, IntVec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(a.v));
 }
+// The two bytes of values below 2^16.
+SEMBLANCE_INLINE IntVec low_byte(IntVec a) {
+  return {_mm512_and_si512(a.v, _mm512_set1_epi32(255))};
+}
+SEMBLANCE_INLINE IntVec high_byte(IntVec a) { return {_mm512_srli_epi32(a.v, 8)}; }
 SEMBLANCE_INLINE FloatVec to_float(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 SEMBLANCE_INLINE IntVec to_nearest(FloatVec a) { return {_mm512_cvtps_epi32(a.v)}; }
 SEMBLANCE_INLINE std::int32_t reduce_max(IntVec a) {

@@ -169,6 +169,13 @@ SEMBLANCE_INLINE void store_int8(std::int8_t* to, const IntVec& a) {
   const int16x8_t high = vcombine_s16(vqmovn_s32(a.q[2]), vqmovn_s32(a.q[3]));
   vst1q_s8(to, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
 }
+// The two bytes of values below 2^16.
+SEMBLANCE_INLINE IntVec low_byte(const IntVec& a) {
+  return each_int_quarter([&](int i) { return vandq_s32(a.q[i], vdupq_n_s32(255)); });
+}
+SEMBLANCE_INLINE IntVec high_byte(const IntVec& a) {
+  return each_int_quarter([&](int i) { return vshrq_n_s32(a.q[i], 8); });
+}
 SEMBLANCE_INLINE FloatVec to_float(const IntVec& a) {
   return each_quarter([&](int i) { return vcvtq_f32_s32(a.q[i]); });
 }

@@ -176,6 +176,13 @@ SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
 SEMBLANCE_INLINE void store_int8(std::int8_t* to, const IntVec& a) {
   for (std::size_t i = 0; i < kLanes; ++i) to[i] = static_cast<std::int8_t>(a.lane[i]);
 }
+// The two bytes of values below 2^16.
+SEMBLANCE_INLINE IntVec low_byte(const IntVec& a) {
+  return each_int([&](std::size_t i) { return a.lane[i] & 255; });
+}
+SEMBLANCE_INLINE IntVec high_byte(const IntVec& a) {
+  return each_int([&](std::size_t i) { return a.lane[i] >> 8; });
+}
 SEMBLANCE_INLINE FloatVec to_float(const IntVec& a) {
   return each_lane([&](std::size_t i) { return static_cast<float>(a.lane[i]); });
 }
