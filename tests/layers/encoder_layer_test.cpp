@@ -8,6 +8,7 @@
 
 #include "layers/plain_layers.h"
 #include "semblance/core/thread_pool.h"
+#include "semblance/layers/row_slices.h"
 #include "support/padded_rows.h"
 #include "support/random_values.h"
 
@@ -108,6 +109,37 @@ TYPED_TEST(EncoderLayerWith, HasTheSameBitsWithOneToFourThreads) {
         run_layer<float>(packed_by_team, this->texts, 0, kLengths.size(), sizes<float>(), team),
         this->expected))
         << num_threads << " threads";
+  }
+}
+
+// Rows enough that up to four threads take rows of their own, and too few for five.
+TEST(EncoderLayer, HasTheSameBitsWithRowsOfEachThreadsOwn) {
+  const std::vector<std::size_t> lengths{140, 1, 120};
+  ASSERT_TRUE(has_row_slices(261, 4) && !has_row_slices(261, 5));
+  RandomValues random(3, 0.25f);
+  const RandomEncoderLayer parameters(kHiddenSize, kIntermediateSize, kHeads, random);
+  const RandomTexts texts(lengths, kHiddenSize, 4);
+  const AbsolutePositions positions;
+  InlineExecutor alone;
+  ThreadPool pool(5);
+  for (const Precision precision : {Precision::f32, Precision::int8}) {
+    EncoderLayerParameters in_precision = parameters.parameters();
+    for (auto* part :
+         {&in_precision.attention.query, &in_precision.attention.key, &in_precision.attention.value,
+          &in_precision.attention.output, &in_precision.feed_forward.intermediate,
+          &in_precision.feed_forward.output}) {
+      part->precision = precision;
+    }
+    const EncoderLayer<float, Gelu, AbsolutePositions> layer(in_precision, &positions, alone);
+    auto in_sizes = sizes<float>();
+    in_sizes.int8 = precision == Precision::int8;
+    const auto expected = run_layer<float>(layer, texts, 0, lengths.size(), in_sizes, alone);
+    for (std::size_t num_threads = 1; num_threads <= 5; ++num_threads) {
+      ThreadPool::Team team(pool, num_threads);
+      EXPECT_TRUE(
+          same_bits(run_layer<float>(layer, texts, 0, lengths.size(), in_sizes, team), expected))
+          << num_threads << " threads";
+    }
   }
 }
 

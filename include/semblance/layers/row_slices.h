@@ -23,11 +23,10 @@ void for_each_row_slice(Executor& executor, std::size_t rows, Body&& body) {
     body(std::size_t{0}, std::size_t{0}, rows, executor);
     return;
   }
-  parallel_slices(executor, rows, 1,
-                  [&](std::size_t slice, std::size_t begin, std::size_t end) {
-                    InlineExecutor alone;
-                    body(slice, begin, end, static_cast<Executor&>(alone));
-                  });
+  parallel_slices(executor, rows, 1, [&](std::size_t slice, std::size_t begin, std::size_t end) {
+    InlineExecutor alone;
+    body(slice, begin, end, static_cast<Executor&>(alone));
+  });
 }
 
 }  // namespace semblance

@@ -46,9 +46,9 @@ class Workspace {
     context_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.hidden_size));
     intermediate_.reserve_discarding(tokens * padded_stride<Scalar>(sizes.intermediate_size));
     num_tokens_ = tokens;
+    if (quantized_rows_.size() < concurrency) quantized_rows_.resize(concurrency);
     if (sizes.int8) {
       const std::size_t features = std::max(sizes.hidden_size, sizes.intermediate_size);
-      if (quantized_rows_.size() < concurrency) quantized_rows_.resize(concurrency);
       quantized_rows_.front().reserve(tokens, features, concurrency);
       if (has_row_slices(tokens, concurrency)) {
         const std::size_t rows = (tokens + concurrency - 1) / concurrency;

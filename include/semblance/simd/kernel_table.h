@@ -215,12 +215,17 @@ struct Kernels {
 
   std::size_t (*attention_scratch)(std::size_t length, std::size_t head_dim) noexcept = nullptr;
   void (*attention)(const AttentionCall& call) noexcept = nullptr;
-  // The same with both products on 8-bit codes, as linear_int8() does them without a bias: scores
-  // from the queries as its input and the keys as its weights; then the context from the weights of
-  // softmax as its input, with zeros up to a multiple of 64 keys, and the values as its weights, a
-  // scale a feature, times 254 / (sum of the codes of the weights of softmax, of which the highest
-  // is 254). head_dim and length <= kMostInt8Keys; attention_int8_scratch(length, head_dim) floats
-  // of scratch.
+  // The same with both products on 8-bit codes, as linear_int8() does them without a bias. Keys and
+  // values go in less their means over the text: the sums in float32 in the order of the keys, times
+  // 1 / length. Scores come from the queries as the input and the keys as the weights. Then each
+  // weight of softmax, of which the highest is 1, becomes the nearest code c of 1/65024, with zeros
+  // up to a multiple of 64 keys, and
+  //   context = (C_high + C_low) * (65024 / (sum of the codes)) + mean of the values
+  // where C_high and C_low have floor(c / 256) and c mod 256 as the input, of the scales 256/65024
+  // and 1/65024, and the values as the weights, a scale a feature; C_low is added as linear_int8()
+  // adds its product to a residual, the rest is one fma. NaN where the highest score is not finite.
+  // head_dim and length <= kMostInt8Keys; attention_int8_scratch(length, head_dim) floats of
+  // scratch.
   std::size_t (*attention_int8_scratch)(std::size_t length,
                                         std::size_t head_dim) noexcept = nullptr;
   void (*attention_int8)(const AttentionCall& call) noexcept = nullptr;

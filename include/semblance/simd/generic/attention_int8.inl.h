@@ -1,7 +1,8 @@
 // Attention of one head in int8: keys and values are the weights of two products on 8-bit codes,
-// whose inputs are the queries and the weights of softmax. Both go in less their mean over the text,
-// which is most of them, and which softmax does not see (Zhang et al. 2024, SageAttention, section
-// 4.2) or gives back whole. Dot says how codes are stored, ProductDot how they are multiplied.
+// whose inputs are the queries and the weights of softmax. Both go in less their mean over the
+// text, which is most of them, and which softmax does not see (Zhang et al. 2024, SageAttention,
+// section 4.2) or gives back whole. Dot says how codes are stored, ProductDot how they are
+// multiplied.
 
 // Tokens that the codes of a row of scores are padded to with zeros.
 inline constexpr std::size_t int8_scores(std::size_t length) { return round_up(length, 64); }
@@ -19,8 +20,8 @@ struct Int8AttentionScratch {
   std::size_t values;  // panels over the keys, a column a feature
   std::size_t scores;  // float [Tiles::kMostRows, score_stride]
   std::size_t inputs;  // codes of one row block: of queries, then of scores, high and low
-  std::size_t turned;  // float [length, head_dim], the keys less their mean; then [head_dim, padded],
-                       // the values
+  std::size_t turned;  // float [length, head_dim], the keys less their mean; then [head_dim,
+                       // padded], the values
   std::size_t means;   // float [head_dim], of the keys, then of the values
   std::size_t codes;   // of the columns of one panel
 
@@ -49,8 +50,8 @@ inline std::size_t attention_int8_scratch(std::size_t length, std::size_t head_d
          sizeof(float);
 }
 
-// The columns [0, num_columns) of `size` values each, `stride` floats apart, as panels over `padded`
-// inputs.
+// The columns [0, num_columns) of `size` values each, `stride` floats apart, as panels over
+// `padded` inputs.
 template <class Dot>
 inline void pack_int8_columns(const float* columns, std::size_t stride, std::size_t num_columns,
                               std::size_t size, std::size_t padded, std::int8_t* codes,
@@ -127,10 +128,18 @@ struct SoftmaxCodes {
 
   SoftmaxCodes(const float* scores, std::size_t length, std::size_t padded, float softmax_scale,
                typename Dot::Code* high, typename Dot::Code* low) noexcept {
+    const IntVec zero = splat_int(kZero);
     const float highest = highest_of(scores, length);
+    if (!(__builtin_fabsf(highest) < __builtin_inff())) {
+      for (std::size_t i = 0; i < padded; i += kLanes) {
+        Dot::store(high + i, zero);
+        Dot::store(low + i, zero);
+      }
+      high_scale = low_scale = inverse_sum = __builtin_bit_cast(float, kNanBits);
+      return;
+    }
     const SoftmaxNumerator numerator(highest, softmax_scale);
     const FloatVec inverse_scale = splat(kHighest);
-    const IntVec zero = splat_int(kZero);
     IntVec sums = splat_int(0);
     const auto take = [&](FloatVec values, std::size_t i) {
       const IntVec codes = to_nearest(mul(values, inverse_scale));
@@ -146,8 +155,7 @@ struct SoftmaxCodes {
       i += kLanes;
     }
     for (; i < padded; i += kLanes) take(splat(0.0f), i);
-    const bool is_finite = __builtin_fabsf(highest) < __builtin_inff();
-    low_scale = is_finite ? divide(1.0f, kHighest) : __builtin_bit_cast(float, kNanBits);
+    low_scale = divide(1.0f, kHighest);
     high_scale = 256.0f * low_scale;
     inverse_sum = divide(kHighest, reduce_sum(to_float(sums)));
   }

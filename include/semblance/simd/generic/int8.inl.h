@@ -291,16 +291,15 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
         lines_left -= tile.ahead_lines;
         Tiles::run(is_high ? high_tile : low_tile, tile, pending);
         if (pending.count != 0) pending.finish(pending.count);
-        pending.epilogue = {
-            .columns = left < kPanelWidth ? left : kPanelWidth,
-            .bias = nullptr,
-            .activation = call.activation,
-            .residual = call.residual == nullptr
-                            ? nullptr
-                            : call.residual + row * call.residual_stride + column,
-            .residual_stride = call.residual_stride,
-            .output = call.output + row * call.output_stride + column,
-            .output_stride = call.output_stride};
+        pending.epilogue = {.columns = left < kPanelWidth ? left : kPanelWidth,
+                            .bias = nullptr,
+                            .activation = call.activation,
+                            .residual = call.residual == nullptr
+                                            ? nullptr
+                                            : call.residual + row * call.residual_stride + column,
+                            .residual_stride = call.residual_stride,
+                            .output = call.output + row * call.output_stride + column,
+                            .output_stride = call.output_stride};
         pending.sums = {.sums = tile.sums,
                         .zeros = tile.zeros,
                         .column_sums = column_sums,

@@ -75,7 +75,7 @@ struct Int8Tiles<AmxDot> {
         : ahead_(tile.ahead),
           ahead_lines_(tile.ahead_lines),
           before_(before),
-          rows_((before.count + steps - 1) / steps) {}
+          rows_(steps == 0 ? 0 : (before.count + steps - 1) / steps) {}
     void step() noexcept {
       prefetch_lines(ahead_, ahead_lines_);
       const std::size_t rows = before_.count < rows_ ? before_.count : rows_;
