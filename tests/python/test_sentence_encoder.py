@@ -1,5 +1,6 @@
 import multiprocessing
 import pickle
+import subprocess
 import sys
 import threading
 import time
@@ -39,7 +40,18 @@ def test_gives_numpy_float32_as_sentence_transformers_does(golden):
     assert np.array_equal(one, many[0])
     many[0] = 0  # the array is the caller's own
     assert np.array_equal(one, encoder.encode(model.sentences)[0])
-    assert "torch" not in sys.modules
+
+
+# In a process of its own: other tests bring torch into this one.
+def test_brings_no_torch(golden):
+    program = """
+import sys
+from semblance import SentenceEncoder
+SentenceEncoder(sys.argv[1]).encode("a sentence")
+sys.exit("torch" in sys.modules)
+"""
+    folder = golden("st-mean-dense-normalize").folder
+    subprocess.run([sys.executable, "-c", program, folder], check=True)
 
 
 def test_bits_do_not_depend_on_neighbours_batch_or_threads(golden):
