@@ -207,6 +207,8 @@ inline void attention_int8(const AttentionCall& call) noexcept {
     product.rows = rows;
     quantize_rows<Dot>(call.query + row * call.stride, call.stride, rows, call.head_dim, inputs,
                        scales, zeros);
+    // Rows of head_dim and of head_inputs codes take as many lines. Whatever stands between the two
+    // meets weights of zero.
     product.packed_weight = keys;
     product.in_features = sizes.head_inputs;
     product.out_features = product.last_column = call.length;
