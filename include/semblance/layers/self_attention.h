@@ -89,7 +89,7 @@ class SelfAttention {
 
  private:
   // A text of so many tokens attends in int8 where its queries, keys and values come from products
-  // in int8 and are so wide; nothing is gained in shorter or narrower ones.
+  // in int8 and are so wide; shorter texts gain nothing.
   static constexpr std::size_t kInt8Tokens = 256;
   static constexpr std::size_t kInt8Width = 32;
 

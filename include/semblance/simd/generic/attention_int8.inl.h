@@ -1,8 +1,8 @@
 // Attention of one head in int8: keys and values are the weights of two products on 8-bit codes,
-// whose inputs are the queries and the weights of softmax. Both go in less their mean over the
-// text, which is most of them, and which softmax does not see (Zhang et al. 2024, SageAttention,
-// section 4.2) or gives back whole. Dot says how codes are stored, ProductDot how they are
-// multiplied.
+// whose inputs are the queries and the weights of softmax. Keys and values go in less their means
+// over the text, which take most of the range of the codes: softmax does not see that of the keys
+// (Zhang et al. 2024, SageAttention, section 4.2), that of the values is added back. Dot says how
+// codes are stored, ProductDot how they are multiplied.
 
 // Tokens that the codes of a row of scores are padded to with zeros.
 inline constexpr std::size_t int8_scores(std::size_t length) { return round_up(length, 64); }
@@ -120,7 +120,7 @@ struct SoftmaxCodes {
   static constexpr float kHighest = 254.0f * 256.0f;
   static constexpr std::int32_t kZero = Dot::kShift == kDifference ? 0 : -Dot::kShift;
 
-  float high_scale;  // NaN where a score is not finite
+  float high_scale;  // NaN where the highest score is not finite
   float low_scale;
   // 1 / (the sum of the codes, times their scale): what is lost by rounding to codes is lost from
   // the sum too.
