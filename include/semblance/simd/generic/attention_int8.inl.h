@@ -16,14 +16,12 @@ struct Int8AttentionScratch {
   std::size_t padded;       // keys, padded
   std::size_t row_bytes;    // of the codes of one row of queries or scores
 
-  std::size_t keys;    // panels over head_inputs, a column a key
-  std::size_t values;  // panels over the keys, a column a feature
-  std::size_t scores;  // float [Tiles::kMostRows, score_stride]
-  std::size_t inputs;  // codes of one row block: of queries, then of scores, high and low
-  std::size_t turned;  // float [length, head_dim], the keys less their mean; then [head_dim,
-                       // padded], the values
-  std::size_t means;   // float [head_dim], of the keys, then of the values
-  std::size_t codes;   // of the columns of one panel
+  std::size_t keys;     // panels over head_inputs, a column a key
+  std::size_t values;   // panels over the keys, a column a feature
+  std::size_t scores;   // float [Tiles::kMostRows, score_stride]
+  std::size_t inputs;   // codes of one row block: of queries, then of scores, high and low
+  std::size_t columns;  // float [head_dim or length, kPanelWidth], what becomes one panel
+  std::size_t means;    // float [head_dim], of the keys, then of the values
 
   Int8AttentionScratch(std::size_t length, std::size_t head_dim) noexcept
       : head_inputs(round_up(head_dim, Tiles::kInputs)), padded(int8_scores(length)) {
@@ -36,68 +34,91 @@ struct Int8AttentionScratch {
     values = panels(head_dim) * int8_panel_bytes(padded);
     scores = Tiles::kMostRows * score_stride(padded) * sizeof(float);
     inputs = 2 * Tiles::kMostRows * row_bytes;
-    turned = head_dim * padded * sizeof(float);
+    columns = longest * kPanelWidth * sizeof(float);
     means = round_up(head_dim, kLanes) * sizeof(float);
-    codes = round_up(kPanelWidth * longest, 64);
   }
 };
 
 template <class Dot, class ProductDot>
 inline std::size_t attention_int8_scratch(std::size_t length, std::size_t head_dim) noexcept {
   const Int8AttentionScratch<Dot, ProductDot> sizes(length, head_dim);
-  return (sizes.keys + sizes.values + sizes.scores + sizes.inputs + sizes.turned + sizes.means +
-          sizes.codes) /
+  return (sizes.keys + sizes.values + sizes.scores + sizes.inputs + sizes.columns + sizes.means) /
          sizeof(float);
-}
-
-// The columns [0, num_columns) of `size` values each, `stride` floats apart, as panels over
-// `padded` inputs.
-template <class Dot>
-inline void pack_int8_columns(const float* columns, std::size_t stride, std::size_t num_columns,
-                              std::size_t size, std::size_t padded, std::int8_t* codes,
-                              std::byte* packed) noexcept {
-  const std::int8_t* panel[kPanelWidth];
-  alignas(64) float scales[kPanelWidth];
-  for (std::size_t column = 0; column < num_columns; column += kPanelWidth) {
-    const std::size_t left = num_columns - column;
-    const std::size_t count = left < kPanelWidth ? left : kPanelWidth;
-    for (std::size_t c = 0; c < count; ++c) {
-      std::int8_t* to = codes + c * padded;
-      scales[c] = quantize_weights(columns + (column + c) * stride, size, to);
-      for (std::size_t i = size; i < padded; ++i) to[i] = 0;
-      panel[c] = to;
-    }
-    pack_int8<Dot>(panel, scales, count, padded, packed);
-    packed += int8_panel_bytes(padded);
-  }
 }
 
 // The mean row, summed in order.
 inline void mean_row(const float* rows, std::size_t stride, std::size_t num_rows, std::size_t size,
                      float* mean) noexcept {
   const FloatVec share = splat(divide(1.0f, static_cast<float>(num_rows)));
-  for (std::size_t i = 0; i < size; i += kLanes) {
-    const std::size_t left = size - i;
-    FloatVec sum = splat(0.0f);
+  constexpr std::size_t kAtOnce = 4;  // additions that wait for one another take turns
+  for (std::size_t i = 0; i < size; i += kAtOnce * kLanes) {
+    const std::size_t width = size - i < kAtOnce * kLanes ? size - i : kAtOnce * kLanes;
+    FloatVec sums[kAtOnce];
+    SEMBLANCE_UNROLL
+    for (FloatVec& sum : sums) sum = splat(0.0f);
     for (std::size_t r = 0; r < num_rows; ++r) {
       const float* row = rows + r * stride + i;
-      sum = add(sum, left < kLanes ? load_partial(row, left) : load(row));
+      if (r + kPackAhead < num_rows) prefetch_row(row + kPackAhead * stride, width);
+      SEMBLANCE_UNROLL
+      for (std::size_t v = 0; v < kAtOnce; ++v) {
+        const std::size_t first = v * kLanes;
+        if (first + kLanes <= width) {
+          sums[v] = add(sums[v], load(row + first));
+        } else if (first < width) {
+          sums[v] = add(sums[v], load_partial(row + first, width - first));
+        }
+      }
     }
-    store(mean + i, mul(sum, share));
+    SEMBLANCE_UNROLL
+    for (std::size_t v = 0; v < kAtOnce; ++v) {
+      if (v * kLanes < width) store(mean + i + v * kLanes, mul(sums[v], share));
+    }
   }
 }
 
-inline void subtract_row(const float* rows, std::size_t stride, std::size_t num_rows,
-                         std::size_t size, const float* row, float* to) noexcept {
-  for (std::size_t r = 0; r < num_rows; ++r) {
-    const float* from = rows + r * stride;
-    std::size_t i = 0;
-    for (; i + kLanes <= size; i += kLanes) store(to + i, sub(load(from + i), load(row + i)));
-    if (i < size) {
-      const std::size_t left = size - i;
-      store_partial(to + i, left, sub(load_partial(from + i, left), load(row + i)));
+// Keys less their mean, a column a key. What stands in columns beyond the last key is not used.
+template <class Dot>
+inline void pack_int8_keys(const AttentionCall& call, std::size_t padded, float* columns,
+                           float* means, std::byte* packed) noexcept {
+  mean_row(call.key, call.stride, call.length, call.head_dim, means);
+  for (std::size_t key = 0; key < call.length; key += kPanelWidth) {
+    for (std::size_t v = 0; v < kPanelWidth && key + v < call.length; v += kLanes) {
+      const std::size_t left = call.length - key - v;
+      transpose_rows<false>(call.key + (key + v) * call.stride, call.stride,
+                            left < kLanes ? left : kLanes, call.head_dim, columns + v, kPanelWidth);
     }
-    to += size;
+    for (std::size_t feature = 0; feature < call.head_dim; ++feature) {
+      float* row = columns + feature * kPanelWidth;
+      const FloatVec mean = splat(means[feature]);
+      SEMBLANCE_UNROLL
+      for (std::size_t v = 0; v < kPanelWidth; v += kLanes) {
+        store(row + v, sub(load(row + v), mean));
+      }
+    }
+    pack_int8_columns<Dot>(columns, call.head_dim, padded, packed);
+    packed += int8_panel_bytes(padded);
+  }
+}
+
+// Values less their mean, a column a feature.
+template <class Dot>
+inline void pack_int8_values(const AttentionCall& call, std::size_t padded, float* columns,
+                             float* means, std::byte* packed) noexcept {
+  mean_row(call.value, call.stride, call.length, call.head_dim, means);
+  for (std::size_t feature = 0; feature < call.head_dim; feature += kPanelWidth) {
+    for (std::size_t v = 0; v < kPanelWidth && feature + v < call.head_dim; v += kLanes) {
+      const std::size_t left = call.head_dim - feature - v;
+      const FloatVec mean = load(means + feature + v);
+      const float* from = call.value + feature + v;
+      float* to = columns + v;
+      for (std::size_t key = 0; key < call.length; ++key) {
+        store(to, sub(left < kLanes ? load_partial(from, left) : load(from), mean));
+        from += call.stride;
+        to += kPanelWidth;
+      }
+    }
+    pack_int8_columns<Dot>(columns, call.length, padded, packed);
+    packed += int8_panel_bytes(padded);
   }
 }
 
@@ -173,29 +194,10 @@ inline void attention_int8(const AttentionCall& call) noexcept {
   std::byte* values = keys + sizes.keys;
   auto* scores = reinterpret_cast<float*>(values + sizes.values);
   std::byte* inputs = values + sizes.values + sizes.scores;
-  auto* turned = reinterpret_cast<float*>(inputs + sizes.inputs);
-  auto* means = reinterpret_cast<float*>(inputs + sizes.inputs + sizes.turned);
-  auto* codes = reinterpret_cast<std::int8_t*>(means) + sizes.means;
-  mean_row(call.key, call.stride, call.length, call.head_dim, means);
-  subtract_row(call.key, call.stride, call.length, call.head_dim, means, turned);
-  pack_int8_columns<Dot>(turned, call.head_dim, call.length, call.head_dim, sizes.head_inputs,
-                         codes, keys);
-  mean_row(call.value, call.stride, call.length, call.head_dim, means);
-  for (std::size_t key = 0; key < padded; key += kLanes) {
-    const std::size_t left = call.length < key ? 0 : call.length - key;
-    transpose_rows<false>(call.value + (left == 0 ? 0 : key) * call.stride, call.stride,
-                          left < kLanes ? left : kLanes, call.head_dim, turned + key, padded);
-  }
-  for (std::size_t feature = 0; feature < call.head_dim; ++feature) {
-    float* column = turned + feature * padded;
-    const FloatVec mean = splat(means[feature]);
-    for (std::size_t key = 0; key < padded; key += kLanes) {
-      const std::size_t left = call.length < key ? 0 : call.length - key;
-      const FloatVec shifted = sub(load(column + key), mean);
-      store(column + key, left < kLanes ? keep_first(shifted, left, splat(0.0f)) : shifted);
-    }
-  }
-  pack_int8_columns<Dot>(turned, padded, call.head_dim, padded, padded, codes, values);
+  auto* columns = reinterpret_cast<float*>(inputs + sizes.inputs);
+  auto* means = reinterpret_cast<float*>(inputs + sizes.inputs + sizes.columns);
+  pack_int8_keys<Dot>(call, sizes.head_inputs, columns, means, keys);
+  pack_int8_values<Dot>(call, padded, columns, means, values);
   for_each_row_block<kMostRows>(call, [&](std::size_t row, std::size_t end) {
     alignas(64) float scales[kMostRows];
     alignas(64) std::int32_t zeros[kMostRows];

@@ -8,6 +8,7 @@ inline constexpr std::int32_t kDifference = 1000;
 // What the weights of the inputs 2 i and 2 i + 1 sum to at most where they have one sign: times
 // 255, the largest code of an input, it is within 16 bits.
 inline constexpr float kMostPair = 128.0f;
+inline constexpr float kPairLimit = kMostPair - 0.01f;  // for what rounding adds
 
 // Whole vectors of 16 codes, in an odd number of cache lines.
 template <class Dot>
@@ -156,11 +157,10 @@ inline float quantize_weights(const float* values, std::size_t count, std::int8_
   if (i < count) {
     pairs = larger_pair(pairs, mul(load_partial(values + i, count - i), inverses));
   }
-  constexpr float kLimit = kMostPair - 0.01f;  // for what rounding adds
   const float most = reduce_max(pairs);
-  if (most > kLimit) {
-    scale.scale *= divide(most, kLimit);
-    scale.inverse *= divide(kLimit, most);
+  if (most > kPairLimit) {
+    scale.scale *= divide(most, kPairLimit);
+    scale.inverse *= divide(kPairLimit, most);
   }
   narrow_row(values, count, scale.inverse, codes);
   return scale.scale;

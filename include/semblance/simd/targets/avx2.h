@@ -175,6 +175,19 @@ SEMBLANCE_INLINE __m128i to_int8(IntVec a) {
 SEMBLANCE_INLINE void store_int8(std::int8_t* to, IntVec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), to_int8(a));
 }
+SEMBLANCE_INLINE __m256i interleaved(__m256i a, __m256i b, __m256i c, __m256i d) {
+  const __m256i low = _mm256_set1_epi32(255);
+  const __m256i ab =
+      _mm256_or_si256(_mm256_and_si256(a, low), _mm256_slli_epi32(_mm256_and_si256(b, low), 8));
+  const __m256i cd = _mm256_or_si256(_mm256_and_si256(c, low), _mm256_slli_epi32(d, 8));
+  return _mm256_blend_epi16(ab, _mm256_slli_epi32(cd, 16), 0xAA);
+}
+SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[4]) {
+  auto* vectors = reinterpret_cast<__m256i*>(to);
+  _mm256_storeu_si256(vectors, interleaved(rows[0].low, rows[1].low, rows[2].low, rows[3].low));
+  _mm256_storeu_si256(vectors + 1,
+                      interleaved(rows[0].high, rows[1].high, rows[2].high, rows[3].high));
+}
 // The two bytes of values below 2^16.
 SEMBLANCE_INLINE IntVec low_byte(IntVec a) {
   const __m256i mask = _mm256_set1_epi32(255);
@@ -182,6 +195,9 @@ SEMBLANCE_INLINE IntVec low_byte(IntVec a) {
 }
 SEMBLANCE_INLINE IntVec high_byte(IntVec a) {
   return {_mm256_srli_epi32(a.low, 8), _mm256_srli_epi32(a.high, 8)};
+}
+SEMBLANCE_INLINE FloatVec as_float(IntVec a) {
+  return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)};
 }
 SEMBLANCE_INLINE FloatVec to_float(IntVec a) {
   return {_mm256_cvtepi32_ps(a.low), _mm256_cvtepi32_ps(a.high)};
@@ -367,6 +383,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/hadamard.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/int8_columns.inl.h"
 #include "semblance/simd/generic/attention_int8.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"

@@ -108,11 +108,21 @@ SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
 SEMBLANCE_INLINE void store_int8(std::int8_t* to, IntVec a) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtsepi32_epi8(a.v));
 }
+SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[4]) {
+  const __m512i low = _mm512_set1_epi32(255);
+  const __m512i ab = _mm512_or_si512(_mm512_and_si512(rows[0].v, low),
+                                     _mm512_slli_epi32(_mm512_and_si512(rows[1].v, low), 8));
+  const __m512i cd =
+      _mm512_or_si512(_mm512_and_si512(rows[2].v, low), _mm512_slli_epi32(rows[3].v, 8));
+  constexpr __mmask32 kOdd = 0xAAAAAAAA;
+  _mm512_storeu_si512(to, _mm512_mask_blend_epi16(kOdd, ab, _mm512_slli_epi32(cd, 16)));
+}
 // The two bytes of values below 2^16.
 SEMBLANCE_INLINE IntVec low_byte(IntVec a) {
   return {_mm512_and_si512(a.v, _mm512_set1_epi32(255))};
 }
 SEMBLANCE_INLINE IntVec high_byte(IntVec a) { return {_mm512_srli_epi32(a.v, 8)}; }
+SEMBLANCE_INLINE FloatVec as_float(IntVec a) { return {_mm512_castsi512_ps(a.v)}; }
 SEMBLANCE_INLINE FloatVec to_float(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 SEMBLANCE_INLINE IntVec to_nearest(FloatVec a) { return {_mm512_cvtps_epi32(a.v)}; }
 SEMBLANCE_INLINE std::int32_t reduce_max(IntVec a) {
@@ -278,6 +288,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/hadamard.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/int8_columns.inl.h"
 #include "semblance/simd/generic/attention_int8.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"

@@ -117,6 +117,7 @@ struct Int8Tiles<AmxDot> {
         : "memory");
   }
 
+  // The rows pass by the first-level cache, in which the columns stay.
   static void run_two(const Tile& tile, Pending& before) noexcept {
     const std::size_t second = tile.rows - kAmxRows;
     const AmxDot::Code* rows = tile.input;
@@ -128,12 +129,12 @@ struct Int8Tiles<AmxDot> {
     Meanwhile meanwhile(tile, before, steps);
     for (std::size_t step = 0; step < steps; ++step) {
       __asm__ volatile(
-          "tileloadd (%0,%2,1), %%tmm4\n\t"
+          "tileloaddt1 (%0,%2,1), %%tmm4\n\t"
           "tileloadd (%3,%4,1), %%tmm6\n\t"
           "tdpbusd %%tmm6, %%tmm4, %%tmm0\n\t"
           "tileloadd 64(%3,%4,1), %%tmm7\n\t"
           "tdpbusd %%tmm7, %%tmm4, %%tmm1\n\t"
-          "tileloadd (%1,%2,1), %%tmm5\n\t"
+          "tileloaddt1 (%1,%2,1), %%tmm5\n\t"
           "tdpbusd %%tmm6, %%tmm5, %%tmm2\n\t"
           "tdpbusd %%tmm7, %%tmm5, %%tmm3"
           :

@@ -164,10 +164,17 @@ SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
   return {{vmovl_s16(vget_low_s16(low)), vmovl_s16(vget_high_s16(low)),
            vmovl_s16(vget_low_s16(high)), vmovl_s16(vget_high_s16(high))}};
 }
-SEMBLANCE_INLINE void store_int8(std::int8_t* to, const IntVec& a) {
+SEMBLANCE_INLINE int8x16_t to_int8(const IntVec& a) {
   const int16x8_t low = vcombine_s16(vqmovn_s32(a.q[0]), vqmovn_s32(a.q[1]));
   const int16x8_t high = vcombine_s16(vqmovn_s32(a.q[2]), vqmovn_s32(a.q[3]));
-  vst1q_s8(to, vcombine_s8(vqmovn_s16(low), vqmovn_s16(high)));
+  return vcombine_s8(vqmovn_s16(low), vqmovn_s16(high));
+}
+SEMBLANCE_INLINE void store_int8(std::int8_t* to, const IntVec& a) { vst1q_s8(to, to_int8(a)); }
+SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[2]) {
+  vst2q_s8(to, {{to_int8(rows[0]), to_int8(rows[1])}});
+}
+SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[4]) {
+  vst4q_s8(to, {{to_int8(rows[0]), to_int8(rows[1]), to_int8(rows[2]), to_int8(rows[3])}});
 }
 // The two bytes of values below 2^16.
 SEMBLANCE_INLINE IntVec low_byte(const IntVec& a) {
@@ -175,6 +182,9 @@ SEMBLANCE_INLINE IntVec low_byte(const IntVec& a) {
 }
 SEMBLANCE_INLINE IntVec high_byte(const IntVec& a) {
   return each_int_quarter([&](int i) { return vshrq_n_s32(a.q[i], 8); });
+}
+SEMBLANCE_INLINE FloatVec as_float(const IntVec& a) {
+  return each_quarter([&](int i) { return vreinterpretq_f32_s32(a.q[i]); });
 }
 SEMBLANCE_INLINE FloatVec to_float(const IntVec& a) {
   return each_quarter([&](int i) { return vcvtq_f32_s32(a.q[i]); });
@@ -282,6 +292,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/hadamard.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/int8_columns.inl.h"
 #include "semblance/simd/generic/attention_int8.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"

@@ -176,12 +176,22 @@ SEMBLANCE_INLINE IntVec load_int8(const std::int8_t* from) {
 SEMBLANCE_INLINE void store_int8(std::int8_t* to, const IntVec& a) {
   for (std::size_t i = 0; i < kLanes; ++i) to[i] = static_cast<std::int8_t>(a.lane[i]);
 }
+// The columns of `rows`, one after the other.
+template <std::size_t kCount>
+SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[kCount]) {
+  for (std::size_t i = 0; i < kLanes; ++i) {
+    for (const IntVec& row : rows) *to++ = static_cast<std::int8_t>(row.lane[i]);
+  }
+}
 // The two bytes of values below 2^16.
 SEMBLANCE_INLINE IntVec low_byte(const IntVec& a) {
   return each_int([&](std::size_t i) { return a.lane[i] & 255; });
 }
 SEMBLANCE_INLINE IntVec high_byte(const IntVec& a) {
   return each_int([&](std::size_t i) { return a.lane[i] >> 8; });
+}
+SEMBLANCE_INLINE FloatVec as_float(const IntVec& a) {
+  return each_lane([&](std::size_t i) { return std::bit_cast<float>(a.lane[i]); });
 }
 SEMBLANCE_INLINE FloatVec to_float(const IntVec& a) {
   return each_lane([&](std::size_t i) { return static_cast<float>(a.lane[i]); });
@@ -255,6 +265,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/int8.inl.h"
 #include "semblance/simd/generic/hadamard.inl.h"
 #include "semblance/simd/generic/attention.inl.h"
+#include "semblance/simd/generic/int8_columns.inl.h"
 #include "semblance/simd/generic/attention_int8.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
 #include "semblance/simd/generic/table.inl.h"
