@@ -16,12 +16,12 @@ struct Int8AttentionScratch {
   std::size_t padded;       // keys, padded
   std::size_t row_bytes;    // of the codes of one row of queries or scores
 
-  std::size_t keys;     // panels over head_inputs, a column a key
-  std::size_t values;   // panels over the keys, a column a feature
-  std::size_t scores;   // float [Tiles::kMostRows, score_stride]
-  std::size_t inputs;   // codes of one row block: of queries, then of scores, high and low
-  std::size_t columns;  // float [head_dim or length, kPanelWidth], what becomes one panel
-  std::size_t means;    // float [head_dim], of the keys, then of the values
+  std::size_t keys;      // panels over head_inputs, a column a key
+  std::size_t values;    // panels over the keys, a column a feature
+  std::size_t scores;    // float [Tiles::kMostRows, score_stride]
+  std::size_t inputs;    // codes of one row block: of queries, then of scores, high and low
+  std::size_t unpacked;  // float [head_dim or length, kPanelWidth], what becomes one panel
+  std::size_t means;     // float [head_dim], of the keys, then of the values
 
   Int8AttentionScratch(std::size_t length, std::size_t head_dim) noexcept
       : head_inputs(round_up(head_dim, Tiles::kInputs)), padded(int8_scores(length)) {
@@ -34,7 +34,7 @@ struct Int8AttentionScratch {
     values = panels(head_dim) * int8_panel_bytes(padded);
     scores = Tiles::kMostRows * score_stride(padded) * sizeof(float);
     inputs = 2 * Tiles::kMostRows * row_bytes;
-    columns = longest * kPanelWidth * sizeof(float);
+    unpacked = longest * kPanelWidth * sizeof(float);
     means = round_up(head_dim, kLanes) * sizeof(float);
   }
 };
@@ -42,7 +42,7 @@ struct Int8AttentionScratch {
 template <class Dot, class ProductDot>
 inline std::size_t attention_int8_scratch(std::size_t length, std::size_t head_dim) noexcept {
   const Int8AttentionScratch<Dot, ProductDot> sizes(length, head_dim);
-  return (sizes.keys + sizes.values + sizes.scores + sizes.inputs + sizes.columns + sizes.means) /
+  return (sizes.keys + sizes.values + sizes.scores + sizes.inputs + sizes.unpacked + sizes.means) /
          sizeof(float);
 }
 
@@ -195,7 +195,7 @@ inline void attention_int8(const AttentionCall& call) noexcept {
   auto* scores = reinterpret_cast<float*>(values + sizes.values);
   std::byte* inputs = values + sizes.values + sizes.scores;
   auto* columns = reinterpret_cast<float*>(inputs + sizes.inputs);
-  auto* means = reinterpret_cast<float*>(inputs + sizes.inputs + sizes.columns);
+  auto* means = reinterpret_cast<float*>(inputs + sizes.inputs + sizes.unpacked);
   pack_int8_keys<Dot>(call, sizes.head_inputs, columns, means, keys);
   pack_int8_values<Dot>(call, padded, columns, means, values);
   for_each_row_block<kMostRows>(call, [&](std::size_t row, std::size_t end) {

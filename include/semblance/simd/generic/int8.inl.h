@@ -137,10 +137,16 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
   constexpr std::size_t kGroups = kPrefetchInputs / Dot::kGroup;
   const std::byte* ahead = tile.ahead;
   for (std::size_t group = 0; group < tile.num_groups;) {
-    prefetch_lines(ahead, tile.ahead_lines);
+    std::size_t lines = tile.ahead_lines;
     const std::size_t left = tile.num_groups - group;
     const std::size_t end = left < kGroups ? tile.num_groups : group + kGroups;
     for (; group < end; ++group) {
+      // At most two a group: a burst would hold up the weights that are wanted now.
+      if (lines != 0) {
+        const std::size_t now = lines > end - group ? 2 : 1;
+        prefetch_lines(ahead, now);
+        lines -= now;
+      }
       typename Dot::Weights weight[kPanelVecs];
       SEMBLANCE_UNROLL
       for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = Dot::load(codes + v * kVecCodes);
