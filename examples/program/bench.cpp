@@ -13,6 +13,8 @@
 #include "model_options.h"
 #include "output_file.h"
 #include "semblance/core/thread_pool.h"
+#include "semblance/layers/sequence_batch.h"
+#include "semblance/loaded_model.h"
 #include "semblance/semblance.h"
 #include "semblance/simd/kernels.h"
 

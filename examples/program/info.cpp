@@ -9,8 +9,10 @@
 #include "semblance/core/available_cores.h"
 #include "semblance/io/quantized_weights.h"
 #include "semblance/io/weight_files.h"
+#include "semblance/loaded_model.h"
 #include "semblance/semblance.h"
 #include "semblance/simd/kernels.h"
+#include "semblance/text/bert_tokenizer.h"
 
 namespace program {
 

@@ -10,6 +10,7 @@
 #include "semblance/io/json.h"
 #include "semblance/io/tokenizer_files.h"
 #include "semblance/semblance.h"
+#include "semblance/text/bert_tokenizer.h"
 #include "text_input.h"
 
 namespace program {

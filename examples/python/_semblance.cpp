@@ -19,7 +19,10 @@
 #include <utility>
 #include <vector>
 
+#include "semblance/loaded_model.h"
+#include "semblance/models/encoder_model.h"
 #include "semblance/semblance.h"
+#include "semblance/text/bert_tokenizer.h"
 
 namespace nb = nanobind;
 

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "semblance/core/available_cores.h"
+#include "semblance/layers/sequence_batch.h"
 #include "semblance/semblance.h"
 
 namespace server {

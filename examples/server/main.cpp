@@ -17,6 +17,7 @@
 
 #include "batcher.h"
 #include "routes.h"
+#include "semblance/loaded_model.h"
 
 namespace {
 

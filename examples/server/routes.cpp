@@ -16,7 +16,9 @@
 #include "../program/json_text.h"
 #include "base64.h"
 #include "page.h"
+#include "semblance/loaded_model.h"
 #include "semblance/pooling/normalize.h"
+#include "semblance/text/bert_tokenizer.h"
 
 namespace server {
 

@@ -17,15 +17,56 @@
 
 #include "semblance/core/compiled.h"
 #include "semblance/core/error.h"
+#include "semblance/core/object_pool.h"
 #include "semblance/core/thread_pool.h"
+#include "semblance/layers/sequence_batch.h"
+#include "semblance/loaded_model.h"
+#include "semblance/models/encoder_model.h"
 #include "semblance/sentence_encoder.h"
+#include "semblance/text/bert_tokenizer.h"
+#include "semblance/token_encoder.h"
 
 namespace semblance {
+
+struct SentenceEncoder::Scratch {
+  TokenizerScratch tokenizer;
+  std::string prompted;
+  std::vector<std::int32_t> input_ids;  // of a window of texts, end to end
+  std::vector<std::size_t> starts;
+  TokenEncoder::Scratch token_encoder;
+};
 
 SEMBLANCE_FUNCTION SentenceEncoder::SentenceEncoder(std::unique_ptr<const LoadedModel> model)
     : model_(std::move(model)),
       token_encoder_(std::make_unique<TokenEncoder>(*model_->encoder)),
       scratch_(std::make_unique<ObjectPool<Scratch>>()) {}
+SEMBLANCE_FUNCTION SentenceEncoder::SentenceEncoder(SentenceEncoder&& other) noexcept = default;
+SEMBLANCE_FUNCTION SentenceEncoder& SentenceEncoder::operator=(SentenceEncoder&& other) noexcept =
+    default;
+SEMBLANCE_FUNCTION SentenceEncoder::~SentenceEncoder() = default;
+
+SEMBLANCE_FUNCTION SentenceEncoder SentenceEncoder::load(const std::string& folder,
+                                                         const LoadOptions& options) {
+  return SentenceEncoder(load_model_folder(folder, options));
+}
+SEMBLANCE_FUNCTION SentenceEncoder SentenceEncoder::load_from_memory(
+    const std::string& name, std::span<const MemoryFile> files, const LoadOptions& options) {
+  return SentenceEncoder(load_model_folder(name, files, options));
+}
+
+SEMBLANCE_FUNCTION std::size_t SentenceEncoder::output_dim(const EncodeOptions& options) const {
+  return plan(options).dim;
+}
+SEMBLANCE_FUNCTION std::size_t SentenceEncoder::max_length() const noexcept {
+  return model_->max_length;
+}
+SEMBLANCE_FUNCTION const BertTokenizer& SentenceEncoder::tokenizer() const noexcept {
+  return *model_->tokenizer;
+}
+SEMBLANCE_FUNCTION const EncoderModel<float>& SentenceEncoder::encoder() const noexcept {
+  return *model_->encoder;
+}
+SEMBLANCE_FUNCTION const LoadedModel& SentenceEncoder::model() const noexcept { return *model_; }
 
 class SentenceEncoder::Run {
  public:
@@ -155,6 +196,11 @@ SEMBLANCE_FUNCTION TokenCount SentenceEncoder::append_ids(std::string_view text,
   }
   return model_->tokenizer->append_input_ids(text, {.max_length = limit}, scratch.tokenizer,
                                              scratch.input_ids);
+}
+
+SEMBLANCE_FUNCTION std::size_t SentenceEncoder::limit_of(
+    const EncodeOptions& options) const noexcept {
+  return options.max_length == 0 ? max_length() : std::min(max_length(), options.max_length);
 }
 
 SEMBLANCE_FUNCTION std::string_view SentenceEncoder::prompt_of(const EncodeOptions& options) const {

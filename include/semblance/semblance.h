@@ -4,6 +4,7 @@
 
 #include "semblance/core/error.h"
 #include "semblance/core/version.h"
+#include "semblance/default_model.h"
 #include "semblance/encode_options.h"
 #include "semblance/fwd.h"
 #include "semblance/search/similarity.h"

@@ -1,27 +1,31 @@
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
-#include <vector>
 
-#include "semblance/core/object_pool.h"
+#include "semblance/core/compiled.h"
 #include "semblance/default_model.h"
 #include "semblance/encode_options.h"
 #include "semblance/io/file_source.h"
-#include "semblance/layers/sequence_batch.h"
-#include "semblance/loaded_model.h"
-#include "semblance/models/encoder_model.h"
+#include "semblance/layers/layer_scalar.h"
 #include "semblance/sentence_embedding.h"
-#include "semblance/text/bert_tokenizer.h"
-#include "semblance/token_encoder.h"
 
 namespace semblance {
+
+class BertTokenizer;
+class SequenceBatch;
+class TokenEncoder;
+struct LoadedModel;
+struct PoolingPlan;
+struct TokenCount;
+template <LayerScalar Scalar>
+class EncoderModel;
+template <class T>
+class ObjectPool;
 
 // Turns texts into sentence vectors: text becomes ids, ids become hidden states, hidden states
 // become vectors.
@@ -35,16 +39,12 @@ class SentenceEncoder {
   // Loads a folder as it is published: config.json, weights (safetensors or pytorch_model.bin), a
   // tokenizer (tokenizer.json or vocab.txt), and modules.json with its folders where it is one of
   // sentence-transformers. Throws FileError, FormatError, ConfigError or ShapeError.
-  static SentenceEncoder load(const std::string& folder, const LoadOptions& options = {}) {
-    return SentenceEncoder(load_model_folder(folder, options));
-  }
+  static SentenceEncoder load(const std::string& folder, const LoadOptions& options = {});
   // The same for a folder whose files are in memory, which must outlive the encoder; `name` stands
   // for the folder in messages.
   static SentenceEncoder load_from_memory(const std::string& name,
                                           std::span<const MemoryFile> files,
-                                          const LoadOptions& options = {}) {
-    return SentenceEncoder(load_model_folder(name, files, options));
-  }
+                                          const LoadOptions& options = {});
   // Loads the small Chinese model that comes with the library: the one inside the program, where
   // it was built with one, else the folder of default_model_folder(). Throws FileError where there
   // is none.
@@ -54,6 +54,10 @@ class SentenceEncoder {
     }
     return load(default_model_folder(), options);
   }
+
+  SentenceEncoder(SentenceEncoder&& other) noexcept;
+  SentenceEncoder& operator=(SentenceEncoder&& other) noexcept;
+  ~SentenceEncoder();
 
   // Throws std::invalid_argument for an option that this model cannot meet, Cancelled when the stop
   // token asks.
@@ -76,33 +80,27 @@ class SentenceEncoder {
                        std::span<float> embeddings, const EncodeOptions& options = {}) const;
 
   // Length of the vectors that encode() gives with these options.
-  std::size_t output_dim(const EncodeOptions& options = {}) const { return plan(options).dim; }
+  std::size_t output_dim(const EncodeOptions& options = {}) const;
   // Tokens that a text may have at most when the caller sets no limit.
-  std::size_t max_length() const noexcept { return model_->max_length; }
+  std::size_t max_length() const noexcept;
 
-  const BertTokenizer& tokenizer() const noexcept { return *model_->tokenizer; }
-  const EncoderModel<float>& encoder() const noexcept { return *model_->encoder; }
-  const LoadedModel& model() const noexcept { return *model_; }
+  // What the encoder is made of. The compiled form leaves it to whoever asks to include
+  // text/bert_tokenizer.h, models/encoder_model.h or loaded_model.h.
+  const BertTokenizer& tokenizer() const noexcept;
+  const EncoderModel<float>& encoder() const noexcept;
+  const LoadedModel& model() const noexcept;
 
  private:
   explicit SentenceEncoder(std::unique_ptr<const LoadedModel> model);
 
   // What one call of encode_into() works in.
-  struct Scratch {
-    TokenizerScratch tokenizer;
-    std::string prompted;
-    std::vector<std::int32_t> input_ids;  // of a window of texts, end to end
-    std::vector<std::size_t> starts;
-    TokenEncoder::Scratch token_encoder;
-  };
+  struct Scratch;
   // One call's threads, progress and cancellation.
   class Run;
 
   PoolingPlan plan(const EncodeOptions& options) const;
   std::string_view prompt_of(const EncodeOptions& options) const;
-  std::size_t limit_of(const EncodeOptions& options) const noexcept {
-    return options.max_length == 0 ? max_length() : std::min(max_length(), options.max_length);
-  }
+  std::size_t limit_of(const EncodeOptions& options) const noexcept;
   TokenCount append_ids(std::string_view text, std::string_view prompt, std::size_t limit,
                         Scratch& scratch) const;
 

@@ -11,6 +11,7 @@
 #include "semblance/io/file_bytes.h"
 #include "semblance/io/json.h"
 #include "semblance/io/weight_files.h"
+#include "semblance/loaded_model.h"
 #include "semblance/search/similarity.h"
 #include "semblance/sentence_encoder.h"
 #include "semblance/tensor/precision.h"

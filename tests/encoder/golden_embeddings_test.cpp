@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
+#include "semblance/loaded_model.h"
 #include "semblance/semblance.h"
+#include "semblance/text/bert_tokenizer.h"
 #include "support/golden_model.h"
 
 namespace semblance {

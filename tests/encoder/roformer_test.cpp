@@ -5,6 +5,7 @@
 #include "semblance/core/error.h"
 #include "semblance/encode_options.h"
 #include "semblance/sentence_encoder.h"
+#include "semblance/text/bert_tokenizer.h"
 #include "support/golden_model.h"
 
 namespace semblance {

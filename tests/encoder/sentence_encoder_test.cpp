@@ -9,8 +9,11 @@
 #include <thread>
 #include <vector>
 
+#include "semblance/layers/sequence_batch.h"
+#include "semblance/models/encoder_model.h"
 #include "semblance/search/similarity.h"
 #include "semblance/semblance.h"
+#include "semblance/text/bert_tokenizer.h"
 #include "support/allocations.h"
 #include "support/forked.h"
 #include "support/golden_model.h"

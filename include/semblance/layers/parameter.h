@@ -8,6 +8,7 @@
 #include <span>
 
 #include "semblance/core/error.h"
+#include "semblance/layers/layer_scalar.h"
 #include "semblance/simd/kernels.h"
 #include "semblance/tensor/packed_store.h"
 #include "semblance/tensor/precision.h"
@@ -16,10 +17,6 @@
 #include "semblance/tensor/weight_matrix.h"
 
 namespace semblance {
-
-// What a layer computes in: float by the kernel table, double by Eigen as the readable reference.
-template <class T>
-concept LayerScalar = std::same_as<T, float> || std::same_as<T, double>;
 
 // The parameters of one affine map, as the weight file holds them.
 struct LinearParameters {

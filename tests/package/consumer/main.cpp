@@ -1,6 +1,7 @@
 #include <iostream>
 #include <string>
 
+#include "semblance/loaded_model.h"
 #include "semblance/semblance.h"
 
 const void* pool_of_other_file();
