@@ -43,3 +43,13 @@ foreach(source IN LISTS sources)
     COMMAND_EXPAND_LISTS)
   set_tests_properties(Refused.${name} PROPERTIES PASS_REGULAR_EXPRESSION "${message}")
 endforeach()
+
+# In the compiled form the front door costs no more than its own types.
+file(CONFIGURE OUTPUT ${CMAKE_CURRENT_BINARY_DIR}/front_door.cpp
+  CONTENT "#include \"semblance/semblance.h\"\n" @ONLY)
+add_test(NAME FrontDoor.IncludesNoPartOfTheEncoderInTheCompiledForm
+  COMMAND ${CMAKE_CXX_COMPILER} -std=c++20 -M -DSEMBLANCE_COMPILED
+          "-I$<JOIN:${include_dirs},;-I>" ${CMAKE_CURRENT_BINARY_DIR}/front_door.cpp
+  COMMAND_EXPAND_LISTS)
+set_tests_properties(FrontDoor.IncludesNoPartOfTheEncoderInTheCompiledForm PROPERTIES
+  FAIL_REGULAR_EXPRESSION "semblance/(text|models|io/json|layers/linear)|nlohmann|immintrin")
