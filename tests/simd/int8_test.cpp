@@ -247,6 +247,33 @@ TEST_P(Int8, AttentionMultipliesTheCodesOfQueriesKeysWeightsAndValues) {
   }
 }
 
+TEST_P(Int8, NanAndInfinityAmongValuesMakeTheirFeatureNanAndAmongKeysEverything) {
+  for (const float wild :
+       {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity(),
+        -std::numeric_limits<float>::infinity()}) {
+    for (const std::size_t head_dim : test::sizes({5, 32, 64})) {
+      test::AttentionCase c{.length = 37, .head_dim = head_dim, .split = 20, .in_int8 = true};
+      const std::vector<float> clean = test::run_attention(target_, c);
+      c.first_value = wild;
+      const std::vector<float> found = test::run_attention(target_, c);
+      for (std::size_t i = 0; i < found.size(); ++i) {
+        if (i % (head_dim + 3) == 0) {
+          ASSERT_TRUE(std::isnan(found[i])) << wild << " among values of " << head_dim;
+        } else {
+          ASSERT_EQ(found[i], clean[i]) << wild << " among values of " << head_dim << ", at " << i;
+        }
+      }
+      c.first_value.reset();
+      c.first_key = wild;
+      const std::vector<float> lost = test::run_attention(target_, c);
+      for (std::size_t i = 0; i < lost.size(); ++i) {
+        if (i % (head_dim + 3) >= head_dim) continue;
+        ASSERT_TRUE(std::isnan(lost[i])) << wild << " among keys of " << head_dim << ", at " << i;
+      }
+    }
+  }
+}
+
 TEST_P(Int8, HasTheBitsOfScalarOverRowsZeroTo100) {
   for (std::size_t rows = 0; rows <= 100; ++rows) {
     expect_same({.rows = rows,

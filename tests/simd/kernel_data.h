@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -275,6 +276,8 @@ struct AttentionCase {
   std::size_t split = 0;  // rows [0, split) and [split, length) in two calls
   std::uint32_t seed = 1;
   bool in_int8 = false;
+  std::optional<float> first_key = {};    // the first feature of the first key
+  std::optional<float> first_value = {};  // and of the first value
 };
 
 // The context [length, head_dim + 3] with its gaps; query, key and value lie in one buffer.
@@ -283,6 +286,8 @@ inline std::vector<float> run_attention(const Kernels& kernels, const AttentionC
   Random random(c.seed);
   const std::size_t stride = 3 * c.head_dim + 1;
   std::vector<float> qkv = random.values(c.length * stride + 1, -c.spread, c.spread);
+  if (c.first_key) qkv[c.head_dim] = *c.first_key;
+  if (c.first_value) qkv[2 * c.head_dim] = *c.first_value;
   const std::size_t context_stride = c.head_dim + 3;
   std::vector<float> context(c.length * context_stride, kCanary);
   const auto scratch_size =
