@@ -63,9 +63,11 @@ int run(const Options& options) {
 
   httplib::Server http;
   http.new_task_queue = [&] { return new httplib::ThreadPool(options.connections); };
-  http.set_socket_options([](int socket) {
+  int listening = -1;
+  http.set_socket_options([&](int socket) {
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+    listening = socket;
   });
   http.set_tcp_nodelay(true);
   http.set_keep_alive_max_count(1'000'000);
@@ -81,6 +83,9 @@ int run(const Options& options) {
   if (!bound) {
     throw semblance::Error(options.host + ':' + std::to_string(options.port) + ": cannot listen");
   }
+  // cpp-httplib lets five connections wait to be accepted; the kernel drops more, and their clients
+  // try again a second later.
+  ::listen(listening, SOMAXCONN);
   std::printf("%s at http://%s:%d\n", options.service.model_name.c_str(), options.host.c_str(),
               port);
   std::fflush(stdout);

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -204,6 +205,22 @@ def test_health_follows_the_keep_alive_connection(start):
         answer = connection.getresponse()
         assert answer.status == 200 and answer.read() == b"ok\n"
     connection.close()
+
+
+def test_many_connections_may_come_at_once(start):
+    server = start()
+    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    server.process.send_signal(signal.SIGSTOP)  # so that none is accepted before the last has come
+    try:
+        connections = [socket.create_connection(address, timeout=0.9) for _ in range(100)]
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    for connection in connections:
+        connection.settimeout(60)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+    for connection in connections:
+        with connection, connection.makefile("rb") as answer:
+            assert answer.readline().split()[1] == b"200"
 
 
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
