@@ -1,10 +1,10 @@
 // Products of 8-bit codes on packed weights, in exact 32-bit integers.
 //
 // The class Dot says how a target multiplies: kGroup is how many consecutive inputs one 32-bit lane
-// takes at a time; add() adds the products of a group of one row to the sums of a panel. Where
-// add() holds only for weights whose pairs fit (those of two neighbouring inputs: kMostPair),
-// Dot::Any is the class that takes all others from the same codes; else it is Dot itself. A packed
-// panel is
+// takes at a time, kUnroll how many of these groups a turn of the loop takes; add() adds the
+// products of a group of one row to the sums of a panel. Where add() holds only for weights whose
+// pairs fit (those of two neighbouring inputs: kMostPair), Dot::Any is the class that takes all
+// others from the same codes; else it is Dot itself. A packed panel is
 //   std::int32_t [kPanelWidth]                    sum of the column's codes
 //   float [kPanelWidth]                           scales
 //   std::int32_t [16]                             1 if all pairs fit, else 0; then zeros
@@ -115,13 +115,26 @@ SEMBLANCE_INLINE IntVec zero_product(IntVec column_sum, std::int32_t zero) {
   return mul_int(column_sum, splat_int(-zero));
 }
 
+// sums[r][v] += input[r] * codes[v], a group of inputs from `first` on.
+template <class Dot, std::size_t kRows>
+SEMBLANCE_INLINE void add_group(RowCursor<kRows, typename Dot::Code>& input,
+                                const std::int8_t* codes, std::size_t first,
+                                IntVec (&sums)[kRows][kPanelVecs]) {
+  input.forget();
+  typename Dot::Weights weight[kPanelVecs];
+  SEMBLANCE_UNROLL
+  for (std::size_t v = 0; v < kPanelVecs; ++v) {
+    weight[v] = Dot::load(codes + v * kLanes * Dot::kGroup);
+  }
+  SEMBLANCE_UNROLL
+  for (std::size_t r = 0; r < kRows; ++r) Dot::add(sums[r], input.at(r, first), weight);
+}
+
 // The sums of a row block, to tile.sums. Alone in its function: what follows would take registers
 // from the loop.
 template <class Dot, std::size_t kRows>
 inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
-  constexpr std::size_t kVecCodes = kLanes * Dot::kGroup;
-  const std::size_t stride = tile.input_stride;
-  const typename Dot::Code* input = tile.input;
+  constexpr std::size_t kGroupCodes = kPanelWidth * Dot::kGroup;
   const auto* column_sums = reinterpret_cast<const std::int32_t*>(tile.panel);
   const auto* codes = reinterpret_cast<const std::int8_t*>(tile.panel + kInt8Header);
   IntVec sums[kRows][kPanelVecs];
@@ -134,27 +147,28 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
           Dot::kShift == kDifference ? splat_int(0) : zero_product(column_sum, tile.zeros[r]);
     }
   }
-  constexpr std::size_t kGroups = kPrefetchInputs / Dot::kGroup;
+  RowCursor<kRows, typename Dot::Code> rows(tile.input, tile.input_stride);
+  // Weights are prefetched in turns: a burst of many lines holds up those that are wanted now.
+  constexpr std::size_t kTurns = 4;
+  constexpr std::size_t kTurnGroups = kPrefetchInputs / kTurns / Dot::kGroup;
   const std::byte* ahead = tile.ahead;
-  for (std::size_t group = 0; group < tile.num_groups;) {
-    std::size_t lines = tile.ahead_lines;
-    const std::size_t left = tile.num_groups - group;
-    const std::size_t end = left < kGroups ? tile.num_groups : group + kGroups;
-    for (; group < end; ++group) {
-      // At most two a group: a burst would hold up the weights that are wanted now.
-      if (lines != 0) {
-        const std::size_t now = lines > end - group ? 2 : 1;
-        prefetch_lines(ahead, now);
-        lines -= now;
+  std::size_t group = 0;
+  while (group + kTurnGroups <= tile.num_groups) {
+    prefetch_lines(ahead, (tile.ahead_lines + group / kTurnGroups % kTurns) / kTurns);
+    const std::size_t end = group + kTurnGroups;
+    for (; group < end; group += Dot::kUnroll) {
+      SEMBLANCE_UNROLL
+      for (std::size_t step = 0; step < Dot::kUnroll; ++step) {
+        add_group<Dot>(rows, codes + step * kGroupCodes, step * Dot::kGroup, sums);
       }
-      typename Dot::Weights weight[kPanelVecs];
-      SEMBLANCE_UNROLL
-      for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = Dot::load(codes + v * kVecCodes);
-      SEMBLANCE_UNROLL
-      for (std::size_t r = 0; r < kRows; ++r) Dot::add(sums[r], input + r * stride, weight);
-      codes += kPanelVecs * kVecCodes;
-      input += Dot::kGroup;
+      rows.advance(Dot::kUnroll * Dot::kGroup);
+      codes += Dot::kUnroll * kGroupCodes;
     }
+  }
+  for (; group < tile.num_groups; ++group) {
+    add_group<Dot>(rows, codes, 0, sums);
+    rows.advance(Dot::kGroup);
+    codes += kGroupCodes;
   }
   SEMBLANCE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
@@ -265,7 +279,7 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
   const std::size_t num_chunks = (call.rows + chunk_rows - 1) / chunk_rows;
   std::size_t first_row = 0;
   for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
-    const std::size_t end = call.rows * (chunk + 1) / num_chunks;
+    const std::size_t end = chunk_end(call.rows, chunk, num_chunks, Tiles::kMostRows);
     const RowBlocks<Tiles> blocks(end - first_row);
     const RowBlocks<Int8Tiles<typename Dot::Any>> any_blocks(end - first_row);
     constexpr std::size_t kLines = kPanelWidth * kPrefetchInputs / 64;

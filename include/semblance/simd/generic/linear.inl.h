@@ -65,13 +65,13 @@ inline void pack_half(const float* weight, std::size_t out_features, std::size_t
   }
 }
 
-// Steps of k from one visit of a row block to the next: a piece of the panel this deep stays in the
-// first-level cache while the row blocks pass over it. Sums wait in memory in between, unrounded.
-// Few row blocks wait for memory: smaller pieces of two panels in turn make a steadier stream, and
-// the activations of a piece stay in the first-level cache too.
+// Steps of k from one visit of a row block to the next. Sums wait in memory in between, unrounded.
+// A piece of the panel this deep is taken from the second-level cache again for each row block. Few
+// row blocks wait for memory: smaller pieces of two panels in turn make a steadier stream, and they
+// and the activations of a piece stay in the first-level cache.
 inline constexpr std::size_t kFewBlocks = 3;
 inline constexpr std::size_t kShallow = 1024 / kPanelWidth;
-inline constexpr std::size_t kDeep = 12288 / kPanelWidth;
+inline constexpr std::size_t kDeep = 768;
 
 // Rows whose activations stay in the second-level cache while the panels pass by.
 inline constexpr std::size_t kChunkBytes = std::size_t{1} << 19;
@@ -124,15 +124,18 @@ SEMBLANCE_INLINE void store_sums(float* to, std::size_t stride,
 
 // sums[r][v] += input[r] * panel[v], one fma.
 template <class Weight, std::size_t kRows>
-SEMBLANCE_INLINE void accumulate_step(const float* input, std::size_t input_stride,
+SEMBLANCE_INLINE void accumulate_step(RowCursor<kRows, float>& input, std::size_t step,
                                       const typename Weight::Element* panel,
                                       FloatVec (&sums)[kRows][kPanelVecs]) {
+  input.forget();
   FloatVec weight[kPanelVecs];
   SEMBLANCE_UNROLL
-  for (std::size_t v = 0; v < kPanelVecs; ++v) weight[v] = Weight::widen(panel + v * kLanes);
+  for (std::size_t v = 0; v < kPanelVecs; ++v) {
+    weight[v] = Weight::widen(panel + step * kPanelWidth + v * kLanes);
+  }
   SEMBLANCE_UNROLL
   for (std::size_t r = 0; r < kRows; ++r) {
-    const FloatVec value = splat(input[r * input_stride]);
+    const FloatVec value = splat(*input.at(r, step));
     SEMBLANCE_UNROLL
     for (std::size_t v = 0; v < kPanelVecs; ++v) add_product(sums[r][v], value, weight[v]);
   }
@@ -146,6 +149,7 @@ SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride,
                                  FloatVec (&sums)[kRows][kPanelVecs]) {
   constexpr std::size_t kSteps = 4;
   constexpr std::size_t kLine = 64 / sizeof(typename Weight::Element);
+  RowCursor<kRows, float> rows(input, input_stride);
   std::size_t i = 0;
   for (; i + kSteps <= k; i += kSteps) {
     for (std::size_t line = 0; line < ahead_lines; ++line) {
@@ -154,12 +158,14 @@ SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride,
     }
     SEMBLANCE_UNROLL
     for (std::size_t step = 0; step < kSteps; ++step) {
-      accumulate_step<Weight, kRows>(input + i + step, input_stride, panel, sums);
-      panel += kPanelWidth;
+      accumulate_step<Weight, kRows>(rows, step, panel, sums);
     }
+    rows.advance(kSteps);
+    panel += kSteps * kPanelWidth;
   }
   for (; i < k; ++i) {
-    accumulate_step<Weight, kRows>(input + i, input_stride, panel, sums);
+    accumulate_step<Weight, kRows>(rows, 0, panel, sums);
+    rows.advance(1);
     panel += kPanelWidth;
   }
 }
@@ -232,6 +238,14 @@ struct RowBlocks {
         high_tile(Tiles::function(low + (num_high != 0 ? 1 : 0))) {}
 };
 
+// Where one of nearly equal chunks of rows ends. All but the last are whole blocks, and where
+// chunks may hold four blocks, the last is more than one too.
+inline std::size_t chunk_end(std::size_t rows, std::size_t chunk, std::size_t num_chunks,
+                             std::size_t block) noexcept {
+  const std::size_t end = rows * (chunk + 1) / num_chunks + block - 1;
+  return chunk + 1 == num_chunks ? rows : end - end % block;
+}
+
 // Rows [first_row, first_row + rows) of the columns of `num_panels` panels from first_column on.
 //   partial [num_panels, blocks, kTileRows, kPanelWidth]
 template <class Weight>
@@ -302,7 +316,7 @@ inline void linear(const LinearCall& call) noexcept {
   const std::size_t num_chunks = (call.rows + chunk_rows - 1) / chunk_rows;
   std::size_t row = 0;
   for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
-    const std::size_t end = call.rows * (chunk + 1) / num_chunks;
+    const std::size_t end = chunk_end(call.rows, chunk, num_chunks, kTileRows);
     const RowBlocks<FloatTiles<Weight>> blocks(end - row);
     const std::size_t group = blocks.count <= kFewBlocks ? 2 : 1;
     std::size_t column = call.first_column;

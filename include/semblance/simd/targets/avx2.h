@@ -222,6 +222,7 @@ SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
 struct QuadCodes {
   using Code = std::uint8_t;
   static constexpr std::size_t kGroup = 4;
+  static constexpr std::size_t kUnroll = 4;
   static constexpr std::int32_t kShift = 0;
   struct Weights {
     __m256i low;
@@ -242,6 +243,11 @@ struct QuadCodes {
     __builtin_memcpy(&quad, input, sizeof quad);
     return _mm256_set1_epi32(quad);
   }
+  // Else g++ adds up the products of several groups first, for which it has not the registers.
+  static SEMBLANCE_INLINE void add_in_turn(__m256i& sum, __m256i products) {
+    sum = _mm256_add_epi32(sum, products);
+    __asm__("" : "+x"(sum));
+  }
 };
 
 // Products widened to 16 bits, for any weights: those of the even inputs and of the odd ones are at
@@ -258,8 +264,8 @@ struct WideDot : QuadCodes {
     const __m256i inputs = splat_quad(input);
     const __m256i even = _mm256_and_si256(inputs, _mm256_set1_epi16(255));
     const __m256i odd = _mm256_srli_epi16(inputs, 8);
-    sums[0].low = _mm256_add_epi32(sums[0].low, products(even, odd, weight[0].low));
-    sums[0].high = _mm256_add_epi32(sums[0].high, products(even, odd, weight[0].high));
+    add_in_turn(sums[0].low, products(even, odd, weight[0].low));
+    add_in_turn(sums[0].high, products(even, odd, weight[0].high));
   }
 };
 
@@ -283,8 +289,8 @@ struct PairDot : QuadCodes {
     const __m256i low = _mm256_maddubs_epi16(inputs, weight[0].low);
     __m256i high;
     __asm__("vpmaddubsw %2, %1, %0" : "=x"(high) : "x"(inputs), "m"(*weight[0].high));
-    sums[0].low = _mm256_add_epi32(sums[0].low, _mm256_madd_epi16(low, ones));
-    sums[0].high = _mm256_add_epi32(sums[0].high, _mm256_madd_epi16(high, ones));
+    add_in_turn(sums[0].low, _mm256_madd_epi16(low, ones));
+    add_in_turn(sums[0].high, _mm256_madd_epi16(high, ones));
   }
 };
 
@@ -378,6 +384,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/epilogue.inl.h"
+#include "semblance/simd/generic/row_cursor.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
 #include "semblance/simd/generic/int8_codes.inl.h"
 #include "semblance/simd/generic/int8.inl.h"

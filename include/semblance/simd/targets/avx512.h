@@ -140,6 +140,7 @@ SEMBLANCE_INLINE IntVec max_magnitude(IntVec a, FloatVec x) {
 struct QuadCodes {
   using Code = std::uint8_t;
   static constexpr std::size_t kGroup = 4;
+  static constexpr std::size_t kUnroll = 4;
   static constexpr std::int32_t kShift = 0;
   using Weights = __m512i;
   static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
@@ -157,6 +158,7 @@ struct QuadCodes {
 // As avx2::WideDot.
 struct WideDot : QuadCodes {
   using Any = WideDot;
+  static constexpr std::size_t kUnroll = 1;  // of more g++ 12 spills
   static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
                                    const Weights (&weight)[kPanelVecs]) {
     const __m512i inputs = splat_quad(input);
@@ -176,6 +178,7 @@ struct WideDot : QuadCodes {
 // As avx2::PairDot.
 struct PairDot : QuadCodes {
   using Any = WideDot;
+  static constexpr std::size_t kUnroll = 1;
   static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
                                    const Weights (&weight)[kPanelVecs]) {
     const __m512i inputs = splat_quad(input);
@@ -283,6 +286,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/epilogue.inl.h"
+#include "semblance/simd/generic/row_cursor.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
 #include "semblance/simd/generic/int8_codes.inl.h"
 #include "semblance/simd/generic/int8.inl.h"

@@ -203,6 +203,7 @@ struct PairDot {
   using Any = PairDot;
   using Code = std::int8_t;
   static constexpr std::size_t kGroup = 2;
+  static constexpr std::size_t kUnroll = 4;
   static constexpr std::int32_t kShift = 128;
   struct Weights {
     int8x8_t q[4];
@@ -234,6 +235,7 @@ struct QuadDot {
   using Any = QuadDot;
   using Code = std::int8_t;
   static constexpr std::size_t kGroup = 4;
+  static constexpr std::size_t kUnroll = 4;
   static constexpr std::int32_t kShift = 128;
   struct Weights {
     int8x16_t q[4];
@@ -287,6 +289,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/epilogue.inl.h"
+#include "semblance/simd/generic/row_cursor.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
 #include "semblance/simd/generic/int8_codes.inl.h"
 #include "semblance/simd/generic/int8.inl.h"

@@ -215,6 +215,7 @@ struct QuadDot {
   using Any = QuadDot;
   using Code = std::int16_t;
   static constexpr std::size_t kGroup = 4;
+  static constexpr std::size_t kUnroll = 4;
   static constexpr std::int32_t kShift = 1000;  // kDifference
   struct Weights {
     const std::int8_t* codes;
@@ -260,6 +261,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/epilogue.inl.h"
+#include "semblance/simd/generic/row_cursor.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
 #include "semblance/simd/generic/int8_codes.inl.h"
 #include "semblance/simd/generic/int8.inl.h"
