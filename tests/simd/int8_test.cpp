@@ -324,6 +324,10 @@ TEST_P(Int8, HasTheBitsOfScalarOverInputsZeroTo200) {
 TEST_P(Int8, HasTheBitsOfScalarInSeveralChunksOfRows) {
   expect_same({.rows = 300, .in_features = 2100, .out_features = 3, .with_bias = true});
   expect_same({.rows = 300, .in_features = 2048, .out_features = 3, .with_bias = true});
+  // One row more than a chunk of any target holds.
+  for (const std::size_t rows : {25u, 57u, 129u}) {
+    expect_same({.rows = rows, .in_features = 8256, .out_features = 3});
+  }
 }
 
 TEST_P(Int8, ARowOfZerosOrOfNothingElseThanTinyValuesIsTheBias) {

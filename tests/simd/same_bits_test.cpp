@@ -87,6 +87,10 @@ TEST_P(SameBits, LinearWithEveryActivation) {
 TEST_P(SameBits, LinearInSeveralChunksOfRows) {
   expect_same_linear({.rows = 400, .in_features = 1100, .out_features = 3, .with_bias = true});
   expect_same_linear({.rows = 70, .in_features = 9500, .out_features = 3});
+  // One row more than a chunk of any target holds.
+  for (const std::size_t rows : {17u, 25u, 57u}) {
+    expect_same_linear({.rows = rows, .in_features = 9500, .out_features = 3});
+  }
 }
 
 TEST_P(SameBits, LinearWithNaNAndInfinityInTheInput) {
