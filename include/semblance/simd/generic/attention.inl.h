@@ -16,12 +16,9 @@ inline std::size_t attention_scratch(std::size_t length, std::size_t head_dim) n
          kTileRows * score_stride(length);
 }
 
+// Rows asked for ahead: one head is a narrow strip of a wide buffer, which no hardware prefetcher
+// follows.
 inline constexpr std::size_t kPackAhead = 16;
-
-// One head is a narrow strip of a wide buffer, which no hardware prefetcher follows.
-SEMBLANCE_INLINE void prefetch_row(const float* row, std::size_t size) {
-  for (std::size_t i = 0; i < size; i += 64 / sizeof(float)) __builtin_prefetch(row + i, 0, 3);
-}
 
 inline void pack_values(const AttentionCall& call, float* packed) noexcept {
   for (std::size_t column = 0; column < call.head_dim; column += kPanelWidth) {
@@ -92,7 +89,7 @@ SEMBLANCE_INLINE void score_rows(const AttentionCall& call, std::size_t row, con
     FloatVec sums[kRows][kPanelVecs];
     clear<kRows>(sums);
     accumulate<kRows>(call.query + row * call.stride, call.stride, keys + key * call.head_dim,
-                      call.head_dim, nullptr, 0, sums);
+                      call.head_dim, sums);
     store_sums<kRows>(scores + key, stride, sums);
     SEMBLANCE_UNROLL
     for (std::size_t v = 0; v < kPanelVecs; ++v) {
@@ -119,6 +116,7 @@ inline void attend_rows(const AttentionCall& call, std::size_t row, const float*
   score_rows<kRows>(call, row, keys, scores, highest);
   float inverse[kRows];
   for (std::size_t r = 0; r < kRows; ++r) {
+    prefetch_row(call.context + (row + r) * call.context_stride, call.head_dim);
     const std::size_t ahead = row + kRows + r;
     if (ahead < call.last_row) prefetch_row(call.query + ahead * call.stride, call.head_dim);
     inverse[r] =
@@ -127,7 +125,7 @@ inline void attend_rows(const AttentionCall& call, std::size_t row, const float*
   for (std::size_t column = 0; column < call.head_dim; column += kPanelWidth) {
     FloatVec sums[kRows][kPanelVecs];
     clear<kRows>(sums);
-    accumulate<kRows>(scores, stride, values + column * call.length, call.length, nullptr, 0, sums);
+    accumulate<kRows>(scores, stride, values + column * call.length, call.length, sums);
     float* context = call.context + row * call.context_stride + column;
     SEMBLANCE_UNROLL
     for (std::size_t v = 0; v < kPanelVecs; ++v) {

@@ -103,13 +103,6 @@ struct Int8Tile {
 
 inline constexpr std::size_t kPrefetchInputs = 64;
 
-SEMBLANCE_INLINE void prefetch_lines(const std::byte*& from, std::size_t lines) {
-  for (std::size_t line = 0; line < lines; ++line) {
-    __builtin_prefetch(from, 0, 2);
-    from += 64;
-  }
-}
-
 // What is to be added: (code - zero) * weight = code * weight - zero * weight, modulo 2^32.
 SEMBLANCE_INLINE IntVec zero_product(IntVec column_sum, std::int32_t zero) {
   return mul_int(column_sum, splat_int(-zero));
@@ -148,7 +141,6 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
     }
   }
   RowCursor<kRows, typename Dot::Code> rows(tile.input, tile.input_stride);
-  // Weights are prefetched in turns: a burst of many lines holds up those that are wanted now.
   constexpr std::size_t kTurns = 4;
   constexpr std::size_t kTurnGroups = kPrefetchInputs / kTurns / Dot::kGroup;
   const std::byte* ahead = tile.ahead;

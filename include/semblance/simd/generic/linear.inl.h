@@ -77,6 +77,8 @@ inline constexpr std::size_t kDeep = 768;
 inline constexpr std::size_t kChunkBytes = std::size_t{1} << 19;
 inline constexpr std::size_t kMaxChunkRows = 336 / kTileRows * kTileRows;
 
+inline constexpr std::size_t kSteps = 8;  // of k in a turn of a micro-kernel
+
 // One visit of a row block: everything a micro-kernel and its epilogue need.
 template <class Weight>
 struct Tile : Epilogue {
@@ -89,8 +91,28 @@ struct Tile : Epilogue {
   bool first;  // of the visits that make the sums
   bool last;
   float* partial;           // [rows, kPanelWidth], the sums between visits
-  const Element* ahead;     // weights to prefetch meanwhile
-  std::size_t ahead_lines;  // cache lines of them in four steps of k
+  const std::byte* ahead;   // weights to prefetch meanwhile
+  std::size_t ahead_lines;  // cache lines of them a turn
+};
+
+// The lines that a micro-kernel fetches in each of its turns.
+class FetchMeanwhile {
+ public:
+  template <class Weight>
+  SEMBLANCE_INLINE FetchMeanwhile(const Tile<Weight>& tile, std::size_t rows)
+      : ahead_(tile.ahead), ahead_lines_(tile.ahead_lines), rows_(tile, tile.last ? rows : 0) {}
+  SEMBLANCE_INLINE void step() {
+    prefetch_lines(ahead_, ahead_lines_);
+    rows_.fetch_one();
+  }
+
+ private:
+  const std::byte* ahead_;
+  std::size_t ahead_lines_;
+  UpcomingRows rows_;
+};
+struct NothingMeanwhile {
+  SEMBLANCE_INLINE void step() {}
 };
 
 template <std::size_t kRows>
@@ -142,20 +164,14 @@ SEMBLANCE_INLINE void accumulate_step(RowCursor<kRows, float>& input, std::size_
 }
 
 // The fma chain along k, continued from `sums`.
-template <std::size_t kRows, class Weight = Float32>
+template <std::size_t kRows, class Weight = Float32, class Meanwhile = NothingMeanwhile>
 SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride,
                                  const typename Weight::Element* panel, std::size_t k,
-                                 const typename Weight::Element* ahead, std::size_t ahead_lines,
-                                 FloatVec (&sums)[kRows][kPanelVecs]) {
-  constexpr std::size_t kSteps = 4;
-  constexpr std::size_t kLine = 64 / sizeof(typename Weight::Element);
+                                 FloatVec (&sums)[kRows][kPanelVecs], Meanwhile meanwhile = {}) {
   RowCursor<kRows, float> rows(input, input_stride);
   std::size_t i = 0;
   for (; i + kSteps <= k; i += kSteps) {
-    for (std::size_t line = 0; line < ahead_lines; ++line) {
-      __builtin_prefetch(ahead, 0, 2);
-      ahead += kLine;
-    }
+    meanwhile.step();
     SEMBLANCE_UNROLL
     for (std::size_t step = 0; step < kSteps; ++step) {
       accumulate_step<Weight, kRows>(rows, step, panel, sums);
@@ -178,8 +194,8 @@ inline void run_tile(const Tile<Weight>& tile) noexcept {
   } else {
     load_sums<kRows>(tile.partial, kPanelWidth, sums);
   }
-  accumulate<kRows, Weight>(tile.input, tile.input_stride, tile.panel, tile.k, tile.ahead,
-                            tile.ahead_lines, sums);
+  accumulate<kRows, Weight>(tile.input, tile.input_stride, tile.panel, tile.k, sums,
+                            FetchMeanwhile(tile, kRows));
   if (!tile.last) return store_sums<kRows>(tile.partial, kPanelWidth, sums);
   if (tile.activation == Activation::identity && tile.columns == kPanelWidth) {
     if (tile.bias != nullptr) {
@@ -253,10 +269,9 @@ inline void linear_panels(const LinearCall& call, const RowBlocks<FloatTiles<Wei
                           std::size_t first_row, std::size_t first_column, std::size_t num_panels,
                           float* partial) noexcept {
   using Element = typename Weight::Element;
-  constexpr std::size_t kLine = 64 / sizeof(Element);
-  constexpr std::size_t kLinesInFourSteps = 4 * kPanelWidth / kLine;
+  constexpr std::size_t kTurnLines = kSteps * kPanelWidth * sizeof(Element) / 64;
   const std::size_t depth = blocks.count <= kFewBlocks ? kShallow : kDeep;
-  const std::size_t lines_per_block = (kLinesInFourSteps + blocks.count - 1) / blocks.count;
+  const std::size_t lines_per_block = (kTurnLines + blocks.count - 1) / blocks.count;
   const std::size_t panel_size = kPanelWidth * call.in_features;
   const Element* panels =
       static_cast<const Element*>(call.packed_weight) + first_column * call.in_features;
@@ -271,14 +286,14 @@ inline void linear_panels(const LinearCall& call, const RowBlocks<FloatTiles<Wei
       const std::size_t column = first_column + p * kPanelWidth;
       const std::size_t left = call.last_column - column;
       tile.panel = panels + p * panel_size + done * kPanelWidth;
+      const Element* next = is_end ? nullptr : panels + num_panels * panel_size;
       if (p + 1 < num_panels) {
-        tile.ahead = tile.panel + panel_size;
+        next = tile.panel + panel_size;
       } else if (!tile.last) {
-        tile.ahead = panels + (done + tile.k) * kPanelWidth;
-      } else {
-        tile.ahead = is_end ? nullptr : panels + num_panels * panel_size;
+        next = panels + (done + tile.k) * kPanelWidth;
       }
-      std::size_t lines_left = tile.ahead == nullptr ? 0 : kLinesInFourSteps;
+      tile.ahead = reinterpret_cast<const std::byte*>(next);
+      std::size_t lines_left = next == nullptr ? 0 : kTurnLines;
       std::size_t row = first_row;
       for (std::size_t block = 0; block < blocks.count; ++block) {
         tile.ahead_lines = lines_left < lines_per_block ? lines_left : lines_per_block;
@@ -298,7 +313,7 @@ inline void linear_panels(const LinearCall& call, const RowBlocks<FloatTiles<Wei
         const bool is_high = block < blocks.num_high;
         (is_high ? blocks.high_tile : blocks.low_tile)(tile);
         row += blocks.low + (is_high ? 1 : 0);
-        tile.ahead += tile.ahead_lines * (tile.k / 4) * kLine;
+        tile.ahead += tile.ahead_lines * (tile.k / kSteps) * 64;
       }
     }
     done += tile.k;

@@ -261,6 +261,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 // clang-format off
 #include "semblance/simd/generic/math.inl.h"
 #include "semblance/simd/generic/epilogue.inl.h"
+#include "semblance/simd/generic/prefetch.inl.h"
 #include "semblance/simd/generic/row_cursor.inl.h"
 #include "semblance/simd/generic/linear.inl.h"
 #include "semblance/simd/generic/int8_codes.inl.h"
