@@ -122,64 +122,79 @@ inline void pack_int8_values(const AttentionCall& call, std::size_t padded, floa
   }
 }
 
-inline float highest_of(const float* scores, std::size_t length) noexcept {
-  const FloatVec lowest = splat(-__builtin_inff());
-  FloatVec maxima = lowest;
-  std::size_t i = 0;
-  for (; i + kLanes <= length; i += kLanes) maxima = max(load(scores + i), maxima);
-  if (i < length) {
-    const std::size_t left = length - i;
-    maxima = max(keep_first(load_partial(scores + i, left), left, lowest), maxima);
-  }
-  return reduce_max(maxima);
-}
-
-// The softmax of a row of scores as codes of 16 bits, a high and a low one of 8: over a long text
+// The softmax of rows of scores as codes of 16 bits, a high and a low one of 8: over a long text
 // most weights are far below the highest, whose code is kHighest.
 template <class Dot>
-struct SoftmaxCodes {
+class SoftmaxCodes {
+ public:
   static constexpr float kHighest = 254.0f * 256.0f;
+  static constexpr float kHighScale = 256.0f / kHighest;
+  static constexpr float kLowScale = 1.0f / kHighest;
   static constexpr std::int32_t kZero = Dot::kShift == kDifference ? 0 : -Dot::kShift;
 
-  float high_scale;  // NaN where the highest score is not finite
-  float low_scale;
-  // 1 / (the sum of the codes, times their scale): what is lost by rounding to codes is lost from
-  // the sum too.
-  float inverse_sum;
-
-  SoftmaxCodes(const float* scores, std::size_t length, std::size_t padded, float softmax_scale,
-               typename Dot::Code* high, typename Dot::Code* low) noexcept {
-    const IntVec zero = splat_int(kZero);
-    const float highest = highest_of(scores, length);
-    if (!(__builtin_fabsf(highest) < __builtin_inff())) {
-      for (std::size_t i = 0; i < padded; i += kLanes) {
-        Dot::store(high + i, zero);
-        Dot::store(low + i, zero);
-      }
-      high_scale = low_scale = inverse_sum = __builtin_bit_cast(float, kNanBits);
-      return;
-    }
-    const SoftmaxNumerator numerator(highest, softmax_scale);
-    const FloatVec inverse_scale = splat(kHighest);
-    IntVec sums = splat_int(0);
-    const auto take = [&](FloatVec values, std::size_t i) {
-      const IntVec codes = to_nearest(mul(values, inverse_scale));
-      sums = add_int(sums, codes);
-      Dot::store(high + i, add_int(high_byte(codes), zero));
-      Dot::store(low + i, add_int(low_byte(codes), zero));
-    };
-    std::size_t i = 0;
-    for (; i + kLanes <= length; i += kLanes) take(numerator.of(load(scores + i)), i);
-    if (i < length) {
-      const FloatVec values = numerator.of(load_partial(scores + i, length - i));
-      take(keep_first(values, length - i, splat(0.0f)), i);
-      i += kLanes;
-    }
-    for (; i < padded; i += kLanes) take(splat(0.0f), i);
-    low_scale = divide(1.0f, kHighest);
-    high_scale = 256.0f * low_scale;
-    inverse_sum = divide(kHighest, reduce_sum(to_float(sums)));
+  explicit SoftmaxCodes(float softmax_scale) noexcept {
+    const float exponent_scale = divide(softmax_scale, 0.693147182f);
+    scale_ = splat(exponent_scale);
+    lowest_ = splat(divide(-125.0f, exponent_scale));
   }
+
+  // Codes of scores [padded], of which those from `length` on become minus infinity, with code 0.
+  // Returns 1 / (the sum of the codes, times their scale): what is lost by rounding to codes is
+  // lost from the sum too. NaN where the highest score is not finite.
+  float take_row(float* scores, std::size_t length, std::size_t padded, typename Dot::Code* high,
+                 typename Dot::Code* low) const noexcept {
+    for (std::size_t i = length; i < padded; ++i) scores[i] = -__builtin_inff();
+    const float highest = highest_of(scores, padded);
+    if (!(__builtin_fabsf(highest) < __builtin_inff())) {
+      __builtin_memset(high, 0, padded * sizeof *high);
+      __builtin_memset(low, 0, padded * sizeof *low);
+      return __builtin_bit_cast(float, kNanBits);
+    }
+    const FloatVec top = splat(highest);
+    IntVec sum = splat_int(0);
+    for (std::size_t i = 0; i < padded; i += kAtOnce * kLanes) {
+      const float* from = scores + i;
+      // No loop: g++ 12 for aarch64 mistakes what the scalar target makes of one.
+      const IntVec codes[kAtOnce] = {code(from, top), code(from + kLanes, top),
+                                     code(from + 2 * kLanes, top), code(from + 3 * kLanes, top)};
+      sum = add_int(sum, add_int(add_int(codes[0], codes[1]), add_int(codes[2], codes[3])));
+      Dot::store_bytes(high + i, low + i, codes);
+    }
+    return divide(kHighest, reduce_sum(to_float(sum)));
+  }
+
+ private:
+  static constexpr std::size_t kAtOnce = 4;  // vectors; `padded` is a multiple of them
+
+  static float highest_of(const float* scores, std::size_t padded) noexcept {
+    FloatVec maxima[kAtOnce];
+    SEMBLANCE_UNROLL
+    for (FloatVec& maximum : maxima) maximum = splat(-__builtin_inff());
+    for (std::size_t i = 0; i < padded; i += kAtOnce * kLanes) {
+      SEMBLANCE_UNROLL
+      for (std::size_t v = 0; v < kAtOnce; ++v) {
+        maxima[v] = max(load(scores + i + v * kLanes), maxima[v]);
+      }
+    }
+    return reduce_max(max(max(maxima[0], maxima[1]), max(maxima[2], maxima[3])));
+  }
+
+  // The integers nearest to kHighest e^((score - highest) scale), by a minimax polynomial for
+  // kHighest 2^f (relative error 8e-8).
+  SEMBLANCE_INLINE IntVec code(const float* scores, FloatVec highest) const {
+    const FloatVec bounded = max(lowest_, sub(load(scores), highest));
+    const FloatVec shifted = fma(bounded, scale_, splat(kRoundToInteger));
+    const FloatVec f = fma(bounded, scale_, sub(splat(kRoundToInteger), shifted));
+    FloatVec p = fma(splat(86.3289337f), f, splat(629.142395f));
+    p = fma(p, f, splat(3609.2959f));
+    p = fma(p, f, splat(15620.1435f));
+    p = fma(p, f, splat(45071.1875f));
+    p = fma(p, f, splat(65024.0039f));
+    return to_nearest(times_power_of_two(p, shifted));
+  }
+
+  FloatVec scale_;  // softmax's, times log2 e
+  FloatVec lowest_;
 };
 
 template <class Dot, class ProductDot>
@@ -198,6 +213,7 @@ inline void attention_int8(const AttentionCall& call) noexcept {
   auto* means = reinterpret_cast<float*>(inputs + sizes.inputs + sizes.unpacked);
   pack_int8_keys<Dot>(call, sizes.head_inputs, columns, means, keys);
   pack_int8_values<Dot>(call, padded, columns, means, values);
+  const SoftmaxCodes<Dot> softmax(call.scale);
   for_each_row_block<kMostRows>(call, [&](std::size_t row, std::size_t end) {
     alignas(64) float scales[kMostRows];
     alignas(64) std::int32_t zeros[kMostRows];
@@ -219,16 +235,15 @@ inline void attention_int8(const AttentionCall& call) noexcept {
     linear_int8<ProductDot>(product);
     const std::size_t row_bytes = int8_row_bytes<Dot>(padded);
     std::byte* low_inputs = inputs + kMostRows * row_bytes;
-    float low_scales[kMostRows];
+    alignas(64) float low_scales[kMostRows];
     float inverse[kMostRows];
     for (std::size_t r = 0; r < rows; ++r) {
-      const SoftmaxCodes<Dot> softmax(scores + r * stride, call.length, padded, call.scale,
-                                      reinterpret_cast<Code*>(inputs + r * row_bytes),
-                                      reinterpret_cast<Code*>(low_inputs + r * row_bytes));
-      scales[r] = softmax.high_scale;
-      low_scales[r] = softmax.low_scale;
+      inverse[r] = softmax.take_row(scores + r * stride, call.length, padded,
+                                    reinterpret_cast<Code*>(inputs + r * row_bytes),
+                                    reinterpret_cast<Code*>(low_inputs + r * row_bytes));
+      scales[r] = softmax.kHighScale;
+      low_scales[r] = softmax.kLowScale;
       zeros[r] = softmax.kZero;
-      inverse[r] = softmax.inverse_sum;
     }
     float* context = call.context + row * call.context_stride;
     product.packed_weight = values;

@@ -18,24 +18,24 @@ SEMBLANCE_INLINE FloatVec exp_in_range(FloatVec x) {
   p = fma(p, r, splat(0.499999934476f));
   p = fma(p, r, splat(1.0f));
   p = fma(p, r, splat(1.0f));
-  return mul(p, power_of_two(shifted, 1.0f));
+  return mul(p, times_power_of_two(splat(1.0f), shifted));
 }
 
-// 2^f for |f| <= 1/2 by a minimax polynomial (relative error 2e-9).
-SEMBLANCE_INLINE FloatVec power_of_fraction(FloatVec f) {
-  FloatVec p = fma(splat(0.000153533666185f), f, splat(0.00133988743595f));
-  p = fma(p, f, splat(0.00961843734093f));
-  p = fma(p, f, splat(0.0555033247131f));
-  p = fma(p, f, splat(0.240226479138f));
-  p = fma(p, f, splat(0.693147202855f));
-  return fma(p, f, splat(1.0f));
+// scale * 2^f for |f| <= 1/2 by a minimax polynomial (relative error 2e-9); scale a power of two.
+SEMBLANCE_INLINE FloatVec power_of_fraction(FloatVec f, float scale) {
+  FloatVec p = fma(splat(scale * 0.000153533666185f), f, splat(scale * 0.00133988743595f));
+  p = fma(p, f, splat(scale * 0.00961843734093f));
+  p = fma(p, f, splat(scale * 0.0555033247131f));
+  p = fma(p, f, splat(scale * 0.240226479138f));
+  p = fma(p, f, splat(scale * 0.693147202855f));
+  return fma(p, f, splat(scale));
 }
 
 // 2^(a b) for a b in [-125, 127], the product rounded once, beside its nearest integer.
 SEMBLANCE_INLINE FloatVec power_of_two_of_product(FloatVec a, FloatVec b) {
   const FloatVec shifted = fma(a, b, splat(kRoundToInteger));
   const FloatVec f = fma(a, b, sub(splat(kRoundToInteger), shifted));
-  return mul(power_of_fraction(f), power_of_two(shifted, 1.0f));
+  return mul(power_of_fraction(f, 1.0f), times_power_of_two(splat(1.0f), shifted));
 }
 
 // "gelu" (Hendrycks and Gimpel 2016): x Phi(x) = relu(x) - |x| erfc(|x| / sqrt 2) / 2, where
@@ -56,7 +56,7 @@ SEMBLANCE_INLINE FloatVec gelu(FloatVec x) {
   const FloatVec y = mul(q, s);
   const FloatVec shifted = add(y, splat(kRoundToInteger));
   const FloatVec f = sub(y, sub(shifted, splat(kRoundToInteger)));
-  const FloatVec minus_half_erfc = mul(power_of_fraction(f), power_of_two(shifted, -0.5f));
+  const FloatVec minus_half_erfc = times_power_of_two(power_of_fraction(f, -0.5f), shifted);
   return fma(s, minus_half_erfc, max(splat(0.0f), x));
 }
 

@@ -104,13 +104,12 @@ SEMBLANCE_INLINE FloatVec keep_first(FloatVec a, std::size_t count, FloatVec b) 
   return {_mm256_blendv_ps(b.low, a.low, _mm256_castsi256_ps(lane_mask(count, 0))),
           _mm256_blendv_ps(b.high, a.high, _mm256_castsi256_ps(lane_mask(count, 1)))};
 }
-SEMBLANCE_INLINE __m256 power_of_two(__m256 shifted, __m256i base) {
-  return _mm256_castsi256_ps(
-      _mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23), base));
+SEMBLANCE_INLINE __m256 times_power_of_two(__m256 a, __m256 shifted) {
+  return _mm256_castsi256_ps(_mm256_add_epi32(_mm256_slli_epi32(_mm256_castps_si256(shifted), 23),
+                                              _mm256_castps_si256(a)));
 }
-SEMBLANCE_INLINE FloatVec power_of_two(FloatVec shifted, float base) {
-  const __m256i bits = _mm256_castps_si256(_mm256_set1_ps(base));
-  return {power_of_two(shifted.low, bits), power_of_two(shifted.high, bits)};
+SEMBLANCE_INLINE FloatVec times_power_of_two(FloatVec a, FloatVec shifted) {
+  return {times_power_of_two(a.low, shifted.low), times_power_of_two(a.high, shifted.high)};
 }
 SEMBLANCE_INLINE float reduce_sum(FloatVec a) {
   const __m256 by_8 = _mm256_add_ps(a.low, a.high);
@@ -188,14 +187,6 @@ SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[4]
   _mm256_storeu_si256(vectors + 1,
                       interleaved(rows[0].high, rows[1].high, rows[2].high, rows[3].high));
 }
-// The two bytes of values below 2^16.
-SEMBLANCE_INLINE IntVec low_byte(IntVec a) {
-  const __m256i mask = _mm256_set1_epi32(255);
-  return {_mm256_and_si256(a.low, mask), _mm256_and_si256(a.high, mask)};
-}
-SEMBLANCE_INLINE IntVec high_byte(IntVec a) {
-  return {_mm256_srli_epi32(a.low, 8), _mm256_srli_epi32(a.high, 8)};
-}
 SEMBLANCE_INLINE FloatVec as_float(IntVec a) {
   return {_mm256_castsi256_ps(a.low), _mm256_castsi256_ps(a.high)};
 }
@@ -233,6 +224,22 @@ struct QuadCodes {
     _mm_storeu_si128(
         reinterpret_cast<__m128i*>(to),
         _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+  }
+  static SEMBLANCE_INLINE void store_bytes(Code* high, Code* low, const IntVec (&values)[4]) {
+    // vpackus joins halves of 128 bits: the quads come out as 0, 2, 4, 6, 1, 3, 5, 7.
+    const __m256i order = _mm256_setr_epi32(0, 4, 1, 5, 2, 6, 3, 7);
+    const auto store_codes = [&](Code* to, __m256i first, __m256i second) {
+      _mm256_storeu_si256(reinterpret_cast<__m256i*>(to),
+                          _mm256_permutevar8x32_epi32(_mm256_packus_epi16(first, second), order));
+    };
+    const __m256i byte = _mm256_set1_epi16(255);
+    SEMBLANCE_UNROLL
+    for (int v = 0; v < 4; v += 2) {
+      const __m256i first = _mm256_packus_epi32(values[v].low, values[v].high);
+      const __m256i second = _mm256_packus_epi32(values[v + 1].low, values[v + 1].high);
+      store_codes(high + 16 * v, _mm256_srli_epi16(first, 8), _mm256_srli_epi16(second, 8));
+      store_codes(low + 16 * v, _mm256_and_si256(first, byte), _mm256_and_si256(second, byte));
+    }
   }
   static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
     const auto* vectors = reinterpret_cast<const __m256i*>(from);

@@ -67,10 +67,9 @@ SEMBLANCE_INLINE FloatVec select_less(FloatVec a, FloatVec b, FloatVec x, FloatV
 SEMBLANCE_INLINE FloatVec keep_first(FloatVec a, std::size_t count, FloatVec b) {
   return {_mm512_mask_blend_ps(first_lanes(count), b.v, a.v)};
 }
-SEMBLANCE_INLINE FloatVec power_of_two(FloatVec shifted, float base) {
-  return {
-      _mm512_castsi512_ps(_mm512_add_epi32(_mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23),
-                                           _mm512_castps_si512(_mm512_set1_ps(base))))};
+SEMBLANCE_INLINE FloatVec times_power_of_two(FloatVec a, FloatVec shifted) {
+  return {_mm512_castsi512_ps(_mm512_add_epi32(
+      _mm512_slli_epi32(_mm512_castps_si512(shifted.v), 23), _mm512_castps_si512(a.v)))};
 }
 SEMBLANCE_INLINE float reduce_sum(FloatVec a) {
   const __m256 by_8 = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
@@ -117,11 +116,6 @@ SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[4]
   constexpr __mmask32 kOdd = 0xAAAAAAAA;
   _mm512_storeu_si512(to, _mm512_mask_blend_epi16(kOdd, ab, _mm512_slli_epi32(cd, 16)));
 }
-// The two bytes of values below 2^16.
-SEMBLANCE_INLINE IntVec low_byte(IntVec a) {
-  return {_mm512_and_si512(a.v, _mm512_set1_epi32(255))};
-}
-SEMBLANCE_INLINE IntVec high_byte(IntVec a) { return {_mm512_srli_epi32(a.v, 8)}; }
 SEMBLANCE_INLINE FloatVec as_float(IntVec a) { return {_mm512_castsi512_ps(a.v)}; }
 SEMBLANCE_INLINE FloatVec to_float(IntVec a) { return {_mm512_cvtepi32_ps(a.v)}; }
 SEMBLANCE_INLINE IntVec to_nearest(FloatVec a) { return {_mm512_cvtps_epi32(a.v)}; }
@@ -146,6 +140,19 @@ struct QuadCodes {
   static SEMBLANCE_INLINE void store(Code* to, IntVec a) {
     // Codes lie in [0, 255].
     _mm_storeu_si128(reinterpret_cast<__m128i*>(to), _mm512_cvtepi32_epi8(a.v));
+  }
+  static SEMBLANCE_INLINE void store_bytes(Code* high, Code* low, const IntVec (&values)[4]) {
+    // vpackus joins quarters of 128 bits: quad i of vector v comes out as 4 i + v.
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const __m512i first = _mm512_packus_epi32(values[0].v, values[1].v);
+    const __m512i second = _mm512_packus_epi32(values[2].v, values[3].v);
+    const __m512i byte = _mm512_set1_epi16(255);
+    const __m512i high_codes =
+        _mm512_packus_epi16(_mm512_srli_epi16(first, 8), _mm512_srli_epi16(second, 8));
+    const __m512i low_codes =
+        _mm512_packus_epi16(_mm512_and_si512(first, byte), _mm512_and_si512(second, byte));
+    _mm512_storeu_si512(high, _mm512_permutexvar_epi32(order, high_codes));
+    _mm512_storeu_si512(low, _mm512_permutexvar_epi32(order, low_codes));
   }
   static SEMBLANCE_INLINE Weights load(const std::int8_t* from) { return _mm512_load_si512(from); }
   static SEMBLANCE_INLINE __m512i splat_quad(const Code* input) {

@@ -104,11 +104,10 @@ SEMBLANCE_INLINE FloatVec keep_first(const FloatVec& a, std::size_t count, const
     return vbslq_f32(kept, a.q[i], b.q[i]);
   });
 }
-SEMBLANCE_INLINE FloatVec power_of_two(const FloatVec& shifted, float base) {
-  const uint32x4_t bits = vreinterpretq_u32_f32(vdupq_n_f32(base));
+SEMBLANCE_INLINE FloatVec times_power_of_two(const FloatVec& a, const FloatVec& shifted) {
   return each_quarter([&](int i) {
     const uint32x4_t exponent = vshlq_n_u32(vreinterpretq_u32_f32(shifted.q[i]), 23);
-    return vreinterpretq_f32_u32(vaddq_u32(exponent, bits));
+    return vreinterpretq_f32_u32(vaddq_u32(exponent, vreinterpretq_u32_f32(a.q[i])));
   });
 }
 SEMBLANCE_INLINE float reduce_sum(const FloatVec& a) {
@@ -176,13 +175,6 @@ SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[2]
 SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[4]) {
   vst4q_s8(to, {{to_int8(rows[0]), to_int8(rows[1]), to_int8(rows[2]), to_int8(rows[3])}});
 }
-// The two bytes of values below 2^16.
-SEMBLANCE_INLINE IntVec low_byte(const IntVec& a) {
-  return each_int_quarter([&](int i) { return vandq_s32(a.q[i], vdupq_n_s32(255)); });
-}
-SEMBLANCE_INLINE IntVec high_byte(const IntVec& a) {
-  return each_int_quarter([&](int i) { return vshrq_n_s32(a.q[i], 8); });
-}
 SEMBLANCE_INLINE FloatVec as_float(const IntVec& a) {
   return each_quarter([&](int i) { return vreinterpretq_f32_s32(a.q[i]); });
 }
@@ -197,6 +189,21 @@ SEMBLANCE_INLINE IntVec max_magnitude(const IntVec& a, const FloatVec& x) {
       [&](int i) { return vmaxq_s32(a.q[i], vreinterpretq_s32_f32(vabsq_f32(x.q[i]))); });
 }
 
+// Both bytes of values below 2^16, less 128.
+SEMBLANCE_INLINE void store_shifted_bytes(std::int8_t* high, std::int8_t* low,
+                                          const IntVec (&values)[4]) {
+  const int32x4_t shift = vdupq_n_s32(128);
+  SEMBLANCE_UNROLL
+  for (int v = 0; v < 4; ++v) {
+    store_int8(high + 16 * v, each_int_quarter([&](int i) {
+                 return vsubq_s32(vshrq_n_s32(values[v].q[i], 8), shift);
+               }));
+    store_int8(low + 16 * v, each_int_quarter([&](int i) {
+                 return vsubq_s32(vandq_s32(values[v].q[i], vdupq_n_s32(255)), shift);
+               }));
+  }
+}
+
 // Two inputs at a time: products of 16 bits, at most 128 * 128 in magnitude, pairs of them added to
 // sums of 32 bits.
 struct PairDot {
@@ -209,6 +216,9 @@ struct PairDot {
     int8x8_t q[4];
   };
   static SEMBLANCE_INLINE void store(Code* to, const IntVec& a) { store_int8(to, a); }
+  static SEMBLANCE_INLINE void store_bytes(Code* high, Code* low, const IntVec (&values)[4]) {
+    store_shifted_bytes(high, low, values);
+  }
   static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
     return {{vld1_s8(from), vld1_s8(from + 8), vld1_s8(from + 16), vld1_s8(from + 24)}};
   }
@@ -241,6 +251,9 @@ struct QuadDot {
     int8x16_t q[4];
   };
   static SEMBLANCE_INLINE void store(Code* to, const IntVec& a) { store_int8(to, a); }
+  static SEMBLANCE_INLINE void store_bytes(Code* high, Code* low, const IntVec (&values)[4]) {
+    store_shifted_bytes(high, low, values);
+  }
   static SEMBLANCE_INLINE Weights load(const std::int8_t* from) {
     return {{vld1q_s8(from), vld1q_s8(from + 16), vld1q_s8(from + 32), vld1q_s8(from + 48)}};
   }

@@ -101,11 +101,11 @@ SEMBLANCE_INLINE FloatVec swap_neighbours(const FloatVec& a) {
 SEMBLANCE_INLINE FloatVec keep_first(const FloatVec& a, std::size_t count, const FloatVec& b) {
   return each_lane([&](std::size_t i) { return i < count ? a.lane[i] : b.lane[i]; });
 }
-// base * 2^n for the integer n that was added to 1.5 * 2^23.
-SEMBLANCE_INLINE FloatVec power_of_two(const FloatVec& shifted, float base) {
+// a * 2^n for the integer n that was added to 1.5 * 2^23, where a and the result are normal.
+SEMBLANCE_INLINE FloatVec times_power_of_two(const FloatVec& a, const FloatVec& shifted) {
   return each_lane([&](std::size_t i) {
     return std::bit_cast<float>((std::bit_cast<std::uint32_t>(shifted.lane[i]) << 23) +
-                                std::bit_cast<std::uint32_t>(base));
+                                std::bit_cast<std::uint32_t>(a.lane[i]));
   });
 }
 // The 16-lane tree: lanes i and i + 8, then i + 4, i + 2, i + 1.
@@ -183,13 +183,6 @@ SEMBLANCE_INLINE void store_interleaved(std::int8_t* to, const IntVec (&rows)[kC
     for (const IntVec& row : rows) *to++ = static_cast<std::int8_t>(row.lane[i]);
   }
 }
-// The two bytes of values below 2^16.
-SEMBLANCE_INLINE IntVec low_byte(const IntVec& a) {
-  return each_int([&](std::size_t i) { return a.lane[i] & 255; });
-}
-SEMBLANCE_INLINE IntVec high_byte(const IntVec& a) {
-  return each_int([&](std::size_t i) { return a.lane[i] >> 8; });
-}
 SEMBLANCE_INLINE FloatVec as_float(const IntVec& a) {
   return each_lane([&](std::size_t i) { return std::bit_cast<float>(a.lane[i]); });
 }
@@ -222,6 +215,15 @@ struct QuadDot {
   };
   static SEMBLANCE_INLINE void store(Code* to, const IntVec& a) {
     for (std::size_t i = 0; i < kLanes; ++i) to[i] = static_cast<Code>(a.lane[i]);
+  }
+  // Values below 2^16 as two codes each.
+  static SEMBLANCE_INLINE void store_bytes(Code* high, Code* low, const IntVec (&values)[4]) {
+    for (const IntVec& value : values) {
+      for (std::size_t i = 0; i < kLanes; ++i) {
+        *high++ = static_cast<Code>(value.lane[i] >> 8);
+        *low++ = static_cast<Code>(value.lane[i] & 255);
+      }
+    }
   }
   static SEMBLANCE_INLINE Weights load(const std::int8_t* from) { return {from}; }
   static SEMBLANCE_INLINE void add(IntVec (&sums)[kPanelVecs], const Code* input,
