@@ -36,40 +36,39 @@ inline void pack_values(const AttentionCall& call, float* packed) noexcept {
   }
 }
 
-// e^((score - highest) * scale), computed as a power of two of one rounded product with scale *
-// log2 e: relative error at most 0.8 + 0.8 |x| ulp at exponent x. What lies more than 86 below the
-// maximum counts as e^-86, which no sum of float32 notices.
-class SoftmaxNumerator {
+// The base-2 exponent of e^((score - highest) * scale), as one rounded product with scale * log2 e:
+// relative error of the power at most 0.8 + 0.8 |x| ulp at exponent x. What lies more than 86 below
+// the maximum counts as e^-86, which no sum of float32 notices.
+class SoftmaxExponent {
  public:
-  SoftmaxNumerator(float highest, float scale) noexcept {
+  explicit SoftmaxExponent(float scale) noexcept {
     const float exponent_scale = divide(scale, 0.693147182f);
     scale_ = splat(exponent_scale);
     lowest_ = splat(divide(-125.0f, exponent_scale));
-    highest_ = splat(highest);
   }
-  SEMBLANCE_INLINE FloatVec of(FloatVec scores) const {
-    return power_of_two_of_product(max(lowest_, sub(scores, highest_)), scale_);
+  SEMBLANCE_INLINE SplitExponent of(FloatVec scores, FloatVec highest) const {
+    return split_product(max(lowest_, sub(scores, highest)), scale_);
   }
 
  private:
   FloatVec scale_;
   FloatVec lowest_;
-  FloatVec highest_;
 };
 
 // Scores become numerators of softmax. Returns their sum.
 inline float softmax_numerators(float* scores, std::size_t length, float highest,
                                 float scale) noexcept {
-  const SoftmaxNumerator numerator(highest, scale);
+  const SoftmaxExponent exponent(scale);
+  const FloatVec top = splat(highest);
   FloatVec sums = splat(0.0f);
   std::size_t i = 0;
   for (; i + kLanes <= length; i += kLanes) {
-    const FloatVec values = numerator.of(load(scores + i));
+    const FloatVec values = power_of_two(exponent.of(load(scores + i), top));
     store(scores + i, values);
     sums = add(sums, values);
   }
   if (i < length) {
-    const FloatVec values = numerator.of(load_partial(scores + i, length - i));
+    const FloatVec values = power_of_two(exponent.of(load_partial(scores + i, length - i), top));
     store_partial(scores + i, length - i, values);
     sums = add(sums, keep_first(values, length - i, splat(0.0f)));
   }

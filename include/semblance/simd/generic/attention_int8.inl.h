@@ -132,11 +132,7 @@ class SoftmaxCodes {
   static constexpr float kLowScale = 1.0f / kHighest;
   static constexpr std::int32_t kZero = Dot::kShift == kDifference ? 0 : -Dot::kShift;
 
-  explicit SoftmaxCodes(float softmax_scale) noexcept {
-    const float exponent_scale = divide(softmax_scale, 0.693147182f);
-    scale_ = splat(exponent_scale);
-    lowest_ = splat(divide(-125.0f, exponent_scale));
-  }
+  explicit SoftmaxCodes(float softmax_scale) noexcept : exponent_(softmax_scale) {}
 
   // Codes of scores [padded], of which those from `length` on become minus infinity, with code 0.
   // Returns 1 / (the sum of the codes, times their scale): what is lost by rounding to codes is
@@ -182,9 +178,7 @@ class SoftmaxCodes {
   // The integers nearest to kHighest e^((score - highest) scale), by a minimax polynomial for
   // kHighest 2^f (relative error 8e-8).
   SEMBLANCE_INLINE IntVec code(const float* scores, FloatVec highest) const {
-    const FloatVec bounded = max(lowest_, sub(load(scores), highest));
-    const FloatVec shifted = fma(bounded, scale_, splat(kRoundToInteger));
-    const FloatVec f = fma(bounded, scale_, sub(splat(kRoundToInteger), shifted));
+    const auto [shifted, f] = exponent_.of(load(scores), highest);
     FloatVec p = fma(splat(86.3289337f), f, splat(629.142395f));
     p = fma(p, f, splat(3609.2959f));
     p = fma(p, f, splat(15620.1435f));
@@ -193,8 +187,7 @@ class SoftmaxCodes {
     return to_nearest(times_power_of_two(p, shifted));
   }
 
-  FloatVec scale_;  // softmax's, times log2 e
-  FloatVec lowest_;
+  SoftmaxExponent exponent_;
 };
 
 template <class Dot, class ProductDot>

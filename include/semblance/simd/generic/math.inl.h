@@ -31,11 +31,20 @@ SEMBLANCE_INLINE FloatVec power_of_fraction(FloatVec f, float scale) {
   return fma(p, f, splat(scale));
 }
 
-// 2^(a b) for a b in [-125, 127], the product rounded once, beside its nearest integer.
-SEMBLANCE_INLINE FloatVec power_of_two_of_product(FloatVec a, FloatVec b) {
+// An exponent as an integer n, which is still added to kRoundToInteger, and a fraction |f| <= 1/2.
+struct SplitExponent {
+  FloatVec shifted;
+  FloatVec fraction;
+};
+
+// a * b in [-125, 127], rounded once, beside its nearest integer.
+SEMBLANCE_INLINE SplitExponent split_product(FloatVec a, FloatVec b) {
   const FloatVec shifted = fma(a, b, splat(kRoundToInteger));
-  const FloatVec f = fma(a, b, sub(splat(kRoundToInteger), shifted));
-  return mul(power_of_fraction(f, 1.0f), times_power_of_two(splat(1.0f), shifted));
+  return {shifted, fma(a, b, sub(splat(kRoundToInteger), shifted))};
+}
+SEMBLANCE_INLINE FloatVec power_of_two(const SplitExponent& exponent) {
+  return mul(power_of_fraction(exponent.fraction, 1.0f),
+             times_power_of_two(splat(1.0f), exponent.shifted));
 }
 
 // "gelu" (Hendrycks and Gimpel 2016): x Phi(x) = relu(x) - |x| erfc(|x| / sqrt 2) / 2, where
