@@ -234,7 +234,7 @@ struct QuadCodes {
     };
     const __m256i byte = _mm256_set1_epi16(255);
     SEMBLANCE_UNROLL
-    for (int v = 0; v < 4; v += 2) {
+    for (std::size_t v = 0; v < 4; v += 2) {
       const __m256i first = _mm256_packus_epi32(values[v].low, values[v].high);
       const __m256i second = _mm256_packus_epi32(values[v + 1].low, values[v + 1].high);
       store_codes(high + 16 * v, _mm256_srli_epi16(first, 8), _mm256_srli_epi16(second, 8));

@@ -194,7 +194,7 @@ SEMBLANCE_INLINE void store_shifted_bytes(std::int8_t* high, std::int8_t* low,
                                           const IntVec (&values)[4]) {
   const int32x4_t shift = vdupq_n_s32(128);
   SEMBLANCE_UNROLL
-  for (int v = 0; v < 4; ++v) {
+  for (std::size_t v = 0; v < 4; ++v) {
     store_int8(high + 16 * v, each_int_quarter([&](int i) {
                  return vsubq_s32(vshrq_n_s32(values[v].q[i], 8), shift);
                }));
