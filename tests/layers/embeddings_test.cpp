@@ -159,6 +159,35 @@ TEST(Embeddings, HaveTheSameBitsWithAnyThreadCount) {
   }
 }
 
+// Enough tokens that each thread takes rows of its own, from the middle of a text on.
+TEST(Embeddings, OfManyTextsAreThoseOfEachAlone) {
+  const Tables tables;
+  InlineExecutor alone;
+  const Embeddings<float> embeddings(parameters(tables, {}), alone);
+  constexpr std::size_t kTimes = 17;
+  std::vector<std::size_t> starts{0};
+  std::vector<std::int32_t> input_ids, type_ids;
+  std::vector<float> expected;
+  const std::vector<float> once = embed<float>(tables, {}, kTypeIds, alone);
+  for (std::size_t time = 0; time < kTimes; ++time) {
+    for (std::size_t i = 1; i < kStarts.size(); ++i) {
+      starts.push_back(time * kInputIds.size() + kStarts[i]);
+    }
+    input_ids.insert(input_ids.end(), kInputIds.begin(), kInputIds.end());
+    type_ids.insert(type_ids.end(), kTypeIds.begin(), kTypeIds.end());
+    expected.insert(expected.end(), once.begin(), once.end());
+  }
+  ThreadPool pool(4);
+  for (std::size_t num_threads = 1; num_threads <= 4; ++num_threads) {
+    ASSERT_EQ(has_row_slices(input_ids.size(), num_threads), num_threads > 1);
+    ThreadPool::Team team(pool, num_threads);
+    PaddedRows<float> hidden(input_ids.size(), kSize);
+    embeddings.forward(SequenceBatch(starts), input_ids, type_ids, {}, hidden.view(), team);
+    EXPECT_TRUE(hidden.padding_untouched());
+    EXPECT_TRUE(testing::same_bits(hidden.values(), expected)) << num_threads << " threads";
+  }
+}
+
 TEST(Embeddings, OfNoTextsAreNone) {
   const Tables tables;
   InlineExecutor executor;

@@ -47,7 +47,11 @@ template <LayerScalar Scalar>
 void copy_elements(const TensorView& from, std::size_t first, std::size_t count, Scalar* to) {
   const std::byte* bytes = from.data + first * byte_size(from.dtype);
   const auto convert = [&]<class Stored>(const Stored* values) {
-    std::transform(values, values + count, to, [](Stored v) { return static_cast<Scalar>(v); });
+    if constexpr (std::same_as<Stored, Scalar>) {
+      std::copy_n(values, count, to);
+    } else {
+      std::transform(values, values + count, to, [](Stored v) { return static_cast<Scalar>(v); });
+    }
   };
   const auto widen = [&](auto kernel) {
     const auto* halves = reinterpret_cast<const std::uint16_t*>(bytes);

@@ -24,6 +24,11 @@ class SequenceBatch {
   std::size_t num_tokens() const noexcept { return starts_.back(); }
   std::size_t start(std::size_t i) const noexcept { return starts_[i]; }
   std::size_t sequence_length(std::size_t i) const noexcept { return starts_[i + 1] - starts_[i]; }
+  // The text that owns a row, or batch_size() if none does.
+  std::size_t sequence_of(std::size_t row) const noexcept {
+    const auto after = std::upper_bound(starts_.begin(), starts_.end(), row);
+    return static_cast<std::size_t>(after - starts_.begin()) - 1;
+  }
   std::size_t longest() const noexcept {
     std::size_t longest = 0;
     for (std::size_t i = 0; i < batch_size(); ++i) longest = std::max(longest, sequence_length(i));
