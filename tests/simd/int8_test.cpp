@@ -111,10 +111,33 @@ TEST_P(Int8, SumsAreThoseOfIntegers) {
   }
 }
 
+TEST_P(Int8, ActivationsAreThoseOfTheSumsWithinTheirStatedError) {
+  for (const Activation activation : {Activation::gelu, Activation::gelu_tanh, Activation::relu,
+                                      Activation::silu, Activation::tanh}) {
+    LinearCase c{.rows = 33, .in_features = 64, .out_features = 70, .with_bias = true, .seed = 5};
+    LinearData data(c);
+    for (float& value : data.input) value *= 4.0f;
+    const auto weight = test::quantized(scalar_, data.weight, c.out_features, c.in_features);
+    LinearData sums_data = data;
+    std::vector<float> expected = run_int8_linear(target_, c, sums_data, weight);
+    c.activation = activation;
+    const std::vector<float> found = run_int8_linear(target_, c, data, weight);
+    for (std::size_t r = 0; r < c.rows; ++r) {
+      float* row = expected.data() + r * data.output_stride;
+      target_.activate(activation, row, c.out_features);
+      for (std::size_t o = 0; o < c.out_features; ++o) {
+        const float error = activation == Activation::gelu ? 7.7e-5f : 0.0f;
+        ASSERT_NEAR(found[r * data.output_stride + o], row[o], error);
+      }
+    }
+  }
+}
+
 // Every product at its largest magnitude and of one sign, at sizes where 16-bit steps, and at the
 // largest where 32-bit sums, would overflow if they could.
 TEST_P(Int8, NothingSaturatesInTheWorstCase) {
-  for (const std::size_t in : test::sizes({2, 4, 64, 3072, 66000, kMaxInt8Features})) {
+  for (const std::size_t in :
+       test::sizes({2, 4, 64, 3072, 32768, 32832, 66000, kMaxInt8Features})) {
     for (const int input_sign : {-1, 1}) {
       for (const int code : {-128, -127, 127}) {
         const LinearCase c{.rows = in > 4000 ? 2u : 15u, .in_features = in, .out_features = 3};

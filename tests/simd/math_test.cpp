@@ -102,6 +102,23 @@ TEST(Gelu, FollowsErfWithinItsStatedError) {
   EXPECT_LE(measure(Activation::gelu, exact_gelu, -1e-30f, -30.0f, 4999).absolute, 3.2e-8);
 }
 
+TEST(GeluForCodes, FollowsErfWithinItsStatedError) {
+  const auto of = [](float x) { return scalar::gelu_for_codes(scalar::splat(x)).lane[0]; };
+  double worst = 0.0;
+  const auto visit = [&](float x) {
+    worst =
+        std::max(worst, std::fabs(static_cast<double>(of(x)) - exact_gelu(static_cast<double>(x))));
+  };
+  sweep(1e-30f, 20.0f, 499, visit);
+  sweep(-1e-30f, -30.0f, 499, visit);
+  EXPECT_LE(worst, 7.7e-5);
+  EXPECT_GT(worst, 6.9e-5);
+  EXPECT_EQ(of(0.0f), 0.0f);
+  EXPECT_EQ(of(kInfinity), kInfinity);
+  EXPECT_NEAR(of(-kInfinity), 0.0f, 1e-5f);
+  EXPECT_TRUE(std::isnan(of(std::nanf(""))));
+}
+
 TEST(GeluTanh, StaysWithinItsStatedError) {
   EXPECT_LE(measure(Activation::gelu_tanh, exact_gelu_tanh, 1e-30f, 20.0f, 4999).ulps, 1.7);
   EXPECT_LE(measure(Activation::gelu_tanh, exact_gelu_tanh, -1e-30f, -1.0f, 4999).ulps, 2.3);

@@ -44,7 +44,8 @@ struct LinearCall {
 //   input_scales  [rows]
 //   input_zeros   [rows]
 //   weight        panels by pack_int8(), int8_panel_bytes(in_features) apart
-// Everything else as in LinearCall.
+// Everything else as in LinearCall, but that gelu has an absolute error of up to 7.7e-5, far below
+// what is lost when its results become codes.
 struct Int8LinearCall {
   const void* input = nullptr;
   const float* input_scales = nullptr;

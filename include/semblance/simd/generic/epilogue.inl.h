@@ -16,6 +16,8 @@ struct Epilogue {
 
 // Sums in memory, [rows, kPanelWidth], and the bias or null: what an activation is applied to.
 struct FloatSums {
+  static constexpr bool kBecomeCodes = false;
+
   const float* sums;
   const float* bias;
 
@@ -49,7 +51,7 @@ inline void finish_rows(const Epilogue& tile, const Sums& sums, std::size_t rows
   for (std::size_t r = 0; r < rows; ++r) {
     SEMBLANCE_UNROLL
     for (std::size_t v = 0; v < kPanelVecs; ++v) {
-      FloatVec value = activated<kActivation>(columns[v].at(r));
+      FloatVec value = activated<kActivation, Sums::kBecomeCodes>(columns[v].at(r));
       if (residual != nullptr) value = add(value, load(residual + v * kLanes));
       store(output + v * kLanes, value);
     }

@@ -171,10 +171,17 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
   }
 }
 
-// sum * (input_scale * weight_scale) + bias, or 0. kTakenZeros: the zeros of the rows are in the
-// sums.
-template <bool kTakenZeros>
+// Sums that the zeros of the rows are in already.
+struct TakenZeros {
+  static SEMBLANCE_INLINE TakenZeros of(IntVec /*column_sum*/) { return {}; }
+  SEMBLANCE_INLINE IntVec add_to(IntVec sum, std::int32_t /*zero*/) const { return sum; }
+};
+
+// sum * (input_scale * weight_scale) + bias, or 0, the sum with what Zeros adds.
+template <class Zeros>
 struct ScaledSums {
+  static constexpr bool kBecomeCodes = true;
+
   const std::int32_t* sums;  // [rows, kPanelWidth]
   const std::int32_t* zeros;
   const std::int32_t* column_sums;
@@ -184,34 +191,33 @@ struct ScaledSums {
 
   // 16 columns, by row.
   struct Columns {
-    IntVec column_sum;
     FloatVec weight_scale;
     FloatVec bias;
     const std::int32_t* sums;
     const std::int32_t* zeros;
     const float* input_scales;
+    Zeros column_zeros;
 
     SEMBLANCE_INLINE FloatVec at(std::size_t row) const {
-      IntVec sum = load_int(sums + row * kPanelWidth);
-      if constexpr (!kTakenZeros) sum = add_int(sum, zero_product(column_sum, zeros[row]));
+      const IntVec sum = column_zeros.add_to(load_int(sums + row * kPanelWidth), zeros[row]);
       return fma(to_float(sum), mul(splat(input_scales[row]), weight_scale), bias);
     }
   };
   SEMBLANCE_INLINE Columns columns(std::size_t first) const {
-    return {load_int(column_sums + first),
-            load(weight_scales + first),
+    return {load(weight_scales + first),
             bias == nullptr ? splat(0.0f) : load(bias + first),
             sums + first,
             zeros,
-            input_scales};
+            input_scales,
+            Zeros::of(load_int(column_sums + first))};
   }
 };
 
 // A row block whose sums are there, and what is to become of them.
-template <std::size_t kMostRows, bool kTakenZeros>
+template <std::size_t kMostRows, class Zeros>
 struct PendingRows {
   Epilogue epilogue;
-  ScaledSums<kTakenZeros> sums;
+  ScaledSums<Zeros> sums;
   std::size_t count = 0;  // of rows that are not finished
 
   // Finishes the next `rows` of them.
@@ -234,7 +240,7 @@ struct Int8Tiles {
   using Function = void (*)(const Tile&) noexcept;
   static constexpr std::size_t kMostRows = kTileRows;
   static constexpr std::size_t kInputs = 1;  // come in whole multiples of so many
-  using Pending = PendingRows<kMostRows, true>;
+  using Pending = PendingRows<kMostRows, TakenZeros>;
   static constexpr bool kFinishesMeanwhile = false;
   // Rows whose codes stay in the second-level cache while the panels pass by.
   static constexpr std::size_t kChunkBytes = std::size_t{1} << 18;

@@ -13,6 +13,25 @@ struct AmxDot : QuadDot {
   using Any = AmxDot;
 };
 
+// zero_product() in one instruction, as two products of 16 bits: -column_sum is 128 high + low.
+struct PairedZeros {
+  static constexpr std::size_t kMostInputs = 32767;  // of -128 each, for high to fit
+
+  __m512i pair;
+
+  static SEMBLANCE_INLINE PairedZeros of(IntVec column_sum) {
+    const __m512i negative = _mm512_sub_epi32(_mm512_setzero_si512(), column_sum.v);
+    constexpr __mmask32 kOdd = 0xAAAAAAAA;
+    return {_mm512_mask_blend_epi16(kOdd, _mm512_and_si512(negative, _mm512_set1_epi32(127)),
+                                    _mm512_slli_epi32(negative, 9))};
+  }
+  SEMBLANCE_INLINE IntVec add_to(IntVec sum, std::int32_t zero) const {
+    const __m512i times = _mm512_set1_epi32(zero * ((128 << 16) + 1));
+    __asm__("vpdpwssd %2, %1, %0" : "+v"(sum.v) : "v"(pair), "v"(times));
+    return sum;
+  }
+};
+
 inline constexpr std::size_t kAmxRows = 16;
 inline constexpr std::size_t kAmxInputs = 64;
 
@@ -24,7 +43,7 @@ struct Int8Tiles<AmxDot> {
   using Tile = Int8Tile<AmxDot::Code>;
   static constexpr std::size_t kMostRows = 2 * kAmxRows;
   static constexpr std::size_t kInputs = kAmxInputs;
-  using Pending = PendingRows<kMostRows, false>;
+  using Pending = PendingRows<kMostRows, PairedZeros>;
   using Function = void (*)(const Tile&, Pending&) noexcept;
   static constexpr bool kFinishesMeanwhile = true;
   static constexpr std::size_t kChunkBytes = std::size_t{1} << 19;  // of caches of 2 MiB
@@ -156,9 +175,11 @@ struct Int8Tiles<AmxDot> {
   }
 };
 
-// Inputs that do not fill tiles go the way of avx512_vnni, whose codes and panels are the same.
+// Inputs that do not fill tiles, and more than column sums may be of, go the way of avx512_vnni,
+// whose codes and panels are the same.
 inline void linear_int8_amx(const Int8LinearCall& call) noexcept {
-  const bool fills_tiles = call.in_features % kAmxInputs == 0;
+  const bool fills_tiles =
+      call.in_features % kAmxInputs == 0 && call.in_features <= PairedZeros::kMostInputs;
   (fills_tiles ? linear_int8<AmxDot> : linear_int8<QuadDot>)(call);
 }
 
