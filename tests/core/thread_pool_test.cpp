@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <ctime>
 #include <latch>
 #include <optional>
 #include <set>
@@ -146,6 +147,19 @@ TEST(Team, WorkersThatHaveFallenAsleepWakeUp) {
   for (int round = 0; round < 5; ++round) {
     EXPECT_EQ(members_of(team).size(), 3u);
     std::this_thread::sleep_for(std::chrono::milliseconds(20));  // far beyond the spinning
+  }
+}
+
+TEST(Team, MembersWithoutWorkFallAsleep) {
+  ThreadPool pool(3);
+  std::optional<Team> team(std::in_place, pool, 0);
+  for (const bool borrowed : {true, false}) {
+    EXPECT_EQ(members_of(*team).size(), 3u);
+    if (!borrowed) team.reset();
+    const std::clock_t begin = std::clock();  // of all threads
+    std::this_thread::sleep_for(std::chrono::milliseconds(500));
+    const double seconds = static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC;
+    EXPECT_LT(seconds, 0.2) << "borrowed: " << borrowed;  // of 1.0 for two threads awake
   }
 }
 

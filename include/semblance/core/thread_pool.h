@@ -31,13 +31,22 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
-// Spins for a moment, since the next product follows within microseconds, then sleeps until the
-// value is another than `seen`.
-inline void spin_then_wait(const std::atomic<std::uint32_t>& value, std::uint32_t seen) noexcept {
-  constexpr int kSpins = 1500;  // tens of microseconds
+// Returns when the value is another than `seen`. Spins for a moment, since the next product follows
+// within microseconds. Then, while staying awake is worth it, lets other threads have the core in
+// between: one that slept would be woken tens of microseconds late, at each of the dozens of steps
+// of a short text. Then sleeps.
+template <class WorthStayingAwake>
+void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t seen,
+                     WorthStayingAwake&& worth_staying_awake) noexcept {
+  constexpr int kSpins = 1500;   // tens of microseconds
+  constexpr int kYields = 4000;  // milliseconds
   for (int spin = 0; spin < kSpins; ++spin) {
     if (value.load(std::memory_order_acquire) != seen) return;
     cpu_relax();
+  }
+  for (int yield = 0; yield < kYields && worth_staying_awake(); ++yield) {
+    if (value.load(std::memory_order_acquire) != seen) return;
+    std::this_thread::yield();
   }
   value.wait(seen, std::memory_order_acquire);
 }
@@ -52,11 +61,17 @@ class Worker {
     thread_.join();
   }
 
+  // Wakes the thread, which stays awake between jobs until it is given back.
+  void borrow() noexcept {
+    borrowed_.store(true, std::memory_order_relaxed);
+    wake();
+  }
+  void give_back() noexcept { borrowed_.store(false, std::memory_order_relaxed); }
+
   // `job` must not throw and must live until finish() returns.
   void start(FunctionRef<void()>& job) noexcept {
-    core_avoidance_.avoid_core_of_caller(thread_);
     job_.store(&job, std::memory_order_release);
-    post();
+    wake();
   }
   // Returns when the job that was started is over: takes it back where the thread has not begun it,
   // else waits: a thread that is woken late would keep its caller from what it can do itself.
@@ -65,7 +80,7 @@ class Worker {
     ++num_begun_;
     std::uint32_t finished = finished_.load(std::memory_order_acquire);
     while (finished != num_begun_) {
-      spin_then_wait(finished_, finished);
+      wait_for_change(finished_, finished, [] { return true; });
       finished = finished_.load(std::memory_order_acquire);
     }
   }
@@ -73,6 +88,10 @@ class Worker {
   std::unique_ptr<Worker> next;  // in the list that owns this worker
 
  private:
+  void wake() noexcept {
+    core_avoidance_.avoid_core_of_caller(thread_);
+    post();
+  }
   void post() noexcept {
     posted_.fetch_add(1, std::memory_order_release);
     posted_.notify_one();
@@ -80,11 +99,11 @@ class Worker {
   void loop() noexcept {
     std::uint32_t seen = 0;
     for (;;) {
-      spin_then_wait(posted_, seen);
+      wait_for_change(posted_, seen, [this] { return borrowed_.load(std::memory_order_relaxed); });
       seen = posted_.load(std::memory_order_acquire);
       if (stopping_.load(std::memory_order_relaxed)) return;
       FunctionRef<void()>* job = job_.exchange(nullptr, std::memory_order_acq_rel);
-      if (job == nullptr) continue;  // taken back
+      if (job == nullptr) continue;  // taken back, or none yet
       (*job)();
       finished_.fetch_add(1, std::memory_order_release);
       finished_.notify_one();
@@ -94,6 +113,7 @@ class Worker {
   std::atomic<std::uint32_t> posted_{0};
   std::atomic<std::uint32_t> finished_{0};
   std::atomic<bool> stopping_{false};
+  std::atomic<bool> borrowed_{false};
   std::atomic<FunctionRef<void()>*> job_{nullptr};  // whoever takes it out runs it, or nobody does
   std::uint32_t num_begun_ = 0;                     // jobs not taken back; the borrower's
   CoreAvoidance core_avoidance_;                    // the borrower's
@@ -176,17 +196,8 @@ class ThreadPool::Team final : public Executor {
   // above the cores is honoured.
   Team(ThreadPool& pool, std::size_t num_threads) : pool_(pool), num_forks_(pool.num_forks_) {
     if (num_threads == 0) num_threads = pool.num_cores();
-    const std::lock_guard lock(pool_.mutex_);
-    ++pool_.num_busy_;
-    const std::size_t limit = std::max(pool_.num_cores_, num_threads);
-    while (concurrency_ < num_threads && pool_.num_busy_ < limit) {
-      std::unique_ptr<detail::Worker> worker = take_worker();
-      if (!worker) break;
-      worker->next = std::move(members_);
-      members_ = std::move(worker);
-      ++concurrency_;
-      ++pool_.num_busy_;
-    }
+    borrow_workers(num_threads);
+    for (auto* member = members_.get(); member; member = member->next.get()) member->borrow();
   }
   Team(const Team&) = delete;
   Team& operator=(const Team&) = delete;
@@ -199,6 +210,7 @@ class ThreadPool::Team final : public Executor {
     const std::lock_guard lock(pool_.mutex_);
     pool_.num_busy_ -= concurrency_;
     while (members_) {
+      members_->give_back();
       std::unique_ptr<detail::Worker> rest = std::move(members_->next);
       members_->next = std::move(pool_.idle_);
       pool_.idle_ = std::move(members_);
@@ -241,6 +253,19 @@ class ThreadPool::Team final : public Executor {
   }
 
  private:
+  void borrow_workers(std::size_t num_threads) {
+    const std::lock_guard lock(pool_.mutex_);
+    ++pool_.num_busy_;
+    const std::size_t limit = std::max(pool_.num_cores_, num_threads);
+    while (concurrency_ < num_threads && pool_.num_busy_ < limit) {
+      std::unique_ptr<detail::Worker> worker = take_worker();
+      if (!worker) break;
+      worker->next = std::move(members_);
+      members_ = std::move(worker);
+      ++concurrency_;
+      ++pool_.num_busy_;
+    }
+  }
   // Nothing when the system has no thread or no memory left to give: the caller goes on with fewer.
   std::unique_ptr<detail::Worker> take_worker() {
     if (pool_.idle_) {
