@@ -97,6 +97,7 @@ struct Int8Tile {
   std::size_t num_groups;
   const std::int32_t* zeros;  // [rows]
   std::int32_t* sums;         // [rows, kPanelWidth], 64-byte aligned
+  Epilogue epilogue;          // of the sums
   const std::byte* ahead;     // weights to prefetch meanwhile
   std::size_t ahead_lines;    // cache lines of them in kPrefetchInputs
 };
@@ -144,9 +145,11 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
   constexpr std::size_t kTurns = 4;
   constexpr std::size_t kTurnGroups = kPrefetchInputs / kTurns / Dot::kGroup;
   const std::byte* ahead = tile.ahead;
+  UpcomingRows upcoming(tile.epilogue, kRows);
   std::size_t group = 0;
   while (group + kTurnGroups <= tile.num_groups) {
     prefetch_lines(ahead, (tile.ahead_lines + group / kTurnGroups % kTurns) / kTurns);
+    upcoming.fetch_one();
     const std::size_t end = group + kTurnGroups;
     for (; group < end; group += Dot::kUnroll) {
       SEMBLANCE_UNROLL
@@ -307,17 +310,18 @@ inline void linear_int8(const Int8LinearCall& call) noexcept {
         tile.sums = sums[num_blocks++ % 2];
         tile.ahead_lines = lines_left < lines_per_block ? lines_left : lines_per_block;
         lines_left -= tile.ahead_lines;
+        tile.epilogue = {.columns = left < kPanelWidth ? left : kPanelWidth,
+                         .bias = nullptr,
+                         .activation = call.activation,
+                         .residual = call.residual == nullptr
+                                         ? nullptr
+                                         : call.residual + row * call.residual_stride + column,
+                         .residual_stride = call.residual_stride,
+                         .output = call.output + row * call.output_stride + column,
+                         .output_stride = call.output_stride};
         Tiles::run(is_high ? high_tile : low_tile, tile, pending);
         if (pending.count != 0) pending.finish(pending.count);
-        pending.epilogue = {.columns = left < kPanelWidth ? left : kPanelWidth,
-                            .bias = nullptr,
-                            .activation = call.activation,
-                            .residual = call.residual == nullptr
-                                            ? nullptr
-                                            : call.residual + row * call.residual_stride + column,
-                            .residual_stride = call.residual_stride,
-                            .output = call.output + row * call.output_stride + column,
-                            .output_stride = call.output_stride};
+        pending.epilogue = tile.epilogue;
         pending.sums = {.sums = tile.sums,
                         .zeros = tile.zeros,
                         .column_sums = column_sums,

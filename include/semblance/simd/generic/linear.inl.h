@@ -70,7 +70,7 @@ inline void pack_half(const float* weight, std::size_t out_features, std::size_t
 // row blocks wait for memory: smaller pieces of two panels in turn make a steadier stream, and they
 // and the activations of a piece stay in the first-level cache.
 inline constexpr std::size_t kFewBlocks = 3;
-inline constexpr std::size_t kShallow = 1024 / kPanelWidth;
+inline constexpr std::size_t kShallow = 4096 / kPanelWidth;
 inline constexpr std::size_t kDeep = 768;
 
 // Rows whose activations stay in the second-level cache while the panels pass by.
