@@ -67,8 +67,8 @@ inline void pack_half(const float* weight, std::size_t out_features, std::size_t
 
 // Steps of k from one visit of a row block to the next. Sums wait in memory in between, unrounded.
 // A piece of the panel this deep is taken from the second-level cache again for each row block. Few
-// row blocks wait for memory: smaller pieces of two panels in turn make a steadier stream, and they
-// and the activations of a piece stay in the first-level cache.
+// row blocks wait for memory: smaller pieces of two panels in turn make a steadier stream, and each
+// of them stays in the first-level cache with the activations that it meets.
 inline constexpr std::size_t kFewBlocks = 3;
 inline constexpr std::size_t kShallow = 4096 / kPanelWidth;
 inline constexpr std::size_t kDeep = 768;
