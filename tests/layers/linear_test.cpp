@@ -4,10 +4,12 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 #include <span>
 #include <vector>
 
 #include "layers/plain_layers.h"
+#include "semblance/core/block_arena.h"
 #include "semblance/core/thread_pool.h"
 #include "support/padded_rows.h"
 #include "support/random_values.h"
@@ -405,6 +407,32 @@ TEST(Linear, NanStaysInItsRow) {
       EXPECT_TRUE(std::isnan(found[i]));
     } else {
       EXPECT_EQ(found[i], clean[i]);
+    }
+  }
+}
+
+TEST(Linear, MayKeepItsWeightsInAnArenaThatItOutlives) {
+  RandomValues random(13);
+  const RandomLinear a(40, 30, random), b(25, 30, random);
+  InlineExecutor executor;
+  const std::vector<float> x = random.take(90);
+  for (const Precision precision : {Precision::f32, Precision::bf16, Precision::int8}) {
+    auto arena = std::make_shared<BlockArena>();
+    std::vector<Linear<float>> linears;
+    std::vector<Linear<float>> alone;
+    for (const RandomLinear* linear : {&a, &b}) {
+      LinearParameters parameters = linear->parameters();
+      parameters.precision = precision;
+      alone.emplace_back(parameters, executor);
+      parameters.arena = arena;
+      linears.emplace_back(parameters, executor);
+    }
+    const ArenaBlock last = arena->allocate(1);
+    EXPECT_EQ(last.memory.use_count(), 4) << "the arena, both linears and this";
+    arena.reset();
+    for (std::size_t i = 0; i < linears.size(); ++i) {
+      EXPECT_EQ(run(linears[i], x, 3, executor), run(alone[i], x, 3, executor));
+      EXPECT_EQ(linears[i].byte_count(), alone[i].byte_count());
     }
   }
 }

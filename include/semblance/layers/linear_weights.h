@@ -5,11 +5,14 @@
 #include <cassert>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "semblance/core/aligned_buffer.h"
+#include "semblance/core/block_arena.h"
 #include "semblance/core/error.h"
 #include "semblance/core/executor.h"
 #include "semblance/core/parallel_for.h"
@@ -58,6 +61,13 @@ void for_each_piece(std::span<const LinearParameters> parts, std::size_t begin,
     if (first < last) piece(part.weight, first - part_begin, last - first, first - begin);
     part_begin = part_end;
   }
+}
+
+// Memory for what the parts become together.
+inline ArenaBlock allocate_packed(std::span<const LinearParameters> parts, std::size_t byte_count) {
+  if (const auto& arena = parts.front().arena) return arena->allocate(byte_count);
+  auto memory = std::make_shared<AlignedBuffer<std::byte>>(byte_count);
+  return {std::span(memory->data(), byte_count), memory};
 }
 
 // Weights multiplied in float32, packed once for the kernels: kept in float32, or in one of the
@@ -133,9 +143,10 @@ class FloatWeights {
             PackPanels<Element> pack_panels, std::size_t byte_count) {
     const std::size_t width = kernels_->panel_width;
     const std::size_t num_panels = (out_features_ + width - 1) / width;
-    own_packed_ = AlignedBuffer<std::byte>(byte_count);
-    packed_ = {own_packed_.data(), byte_count};
-    auto* packed = reinterpret_cast<Element*>(own_packed_.data());
+    ArenaBlock block = allocate_packed(parts, byte_count);
+    packed_ = block.bytes;
+    packed_memory_ = std::move(block.memory);
+    auto* packed = reinterpret_cast<Element*>(block.bytes.data());
     const auto panels = [&](std::size_t, std::size_t first, std::size_t last) {
       AlignedBuffer<float> gathered;
       for (std::size_t panel = first; panel < last; ++panel) {
@@ -164,8 +175,8 @@ class FloatWeights {
   void (*linear_)(const simd::LinearCall& call) noexcept = nullptr;
   std::size_t in_features_;
   std::size_t out_features_;
-  std::span<const std::byte> packed_;     // as simd::Kernels::pack_weight and its like lay it out
-  AlignedBuffer<std::byte> own_packed_;  // empty when it lies in a store
+  std::span<const std::byte> packed_;  // as simd::Kernels::pack_weight and its like lay it out
+  std::shared_ptr<const void> packed_memory_;  // null when it lies in a store
 };
 
 // A row of weights as 8-bit codes, for an input that is transformed across `pieces`: w x = (H w /
@@ -201,7 +212,7 @@ class Int8Weights {
     assert(width <= kMaxPanelWidth);
     const std::size_t num_panels = (out_features_ + width - 1) / width;
     const std::size_t panel_bytes = kernels_->int8_panel_bytes(in_features_);
-    packed_ = AlignedBuffer<std::byte>(num_panels * panel_bytes);
+    packed_ = allocate_packed(parts, num_panels * panel_bytes);
     const auto panels = [&](std::size_t, std::size_t first, std::size_t last) {
       Panel panel;
       for (std::size_t p = first; p < last; ++p) {
@@ -211,13 +222,13 @@ class Int8Weights {
                        [&](const WeightMatrix& weight, std::size_t row, std::size_t count,
                            std::size_t place) { gather(weight, row, count, place, panel); });
         kernels_->pack_int8(panel.columns.data(), panel.scales.data(), num_rows, in_features_,
-                            packed_.data() + p * panel_bytes);
+                            packed_.bytes.data() + p * panel_bytes);
       }
     };
     parallel_slices(executor, num_panels, 1, panels);
   }
 
-  std::size_t byte_count() const noexcept { return packed_.size(); }
+  std::size_t byte_count() const noexcept { return packed_.bytes.size(); }
 
   // Without scratch, the codes of the input are allocated here.
   void multiply(const LinearProduct& product, QuantizedRows* scratch, Executor& executor) const {
@@ -244,7 +255,7 @@ class Int8Weights {
                              .input_scales = input.scales.data(),
                              .input_zeros = input.zeros.data(),
                              .rows = rows,
-                             .packed_weight = packed_.data(),
+                             .packed_weight = packed_.bytes.data(),
                              .in_features = in_features_,
                              .out_features = out_features_,
                              .first_column = first,
@@ -310,7 +321,7 @@ class Int8Weights {
   std::size_t in_features_;
   std::size_t out_features_;
   std::size_t pieces_ = 1;
-  AlignedBuffer<std::byte> packed_;
+  ArenaBlock packed_;  // as simd::Kernels::pack_int8 lays it out
 };
 
 }  // namespace semblance

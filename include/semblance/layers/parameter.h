@@ -4,9 +4,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 
+#include "semblance/core/block_arena.h"
 #include "semblance/core/error.h"
 #include "semblance/layers/layer_scalar.h"
 #include "semblance/simd/kernels.h"
@@ -24,7 +26,10 @@ struct LinearParameters {
   std::optional<TensorView> bias;  // [out_features]
   // What to keep the weights in; the reference in double takes them as they are.
   Precision precision = Precision::f32;
-  PackedPlace packed = {};         // of a Linear whose first part this is
+  // Of a Linear whose first part this is: where what it packs is kept, and the memory that it packs
+  // into; none: memory of its own.
+  PackedPlace packed = {};
+  std::shared_ptr<BlockArena> arena = {};
   // The input comes out of a LayerNorm, where few features are far larger than the others: in int8
   // it is transformed across pieces (simd::Kernels::hadamard) before it is quantized.
   bool input_is_normalized = false;

@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <initializer_list>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
+#include "semblance/core/block_arena.h"
 #include "semblance/core/error.h"
 #include "semblance/io/quantized_weights.h"
 #include "semblance/io/weight_files.h"
@@ -85,7 +87,8 @@ class ParameterSource {
     return {.weight = require_matrix(key + ".weight", {out_features, in_features}),
             .bias = require(key + ".bias", {out_features}),
             .precision = precision_ == Precision::int8 ? Precision::f32 : precision_,
-            .packed = {files_.packed_store(), prefix_ + key + ".weight"}};
+            .packed = {files_.packed_store(), prefix_ + key + ".weight"},
+            .arena = arena_};
   }
 
   // "weight" and "bias", or "gamma" and "beta" as TensorFlow checkpoints say.
@@ -98,6 +101,7 @@ class ParameterSource {
 
  private:
   const WeightFiles& files_;
+  std::shared_ptr<BlockArena> arena_ = std::make_shared<BlockArena>();
   std::string prefix_;
   Precision precision_ = Precision::f32;
 };
