@@ -122,7 +122,9 @@ inline std::uint8_t flags_from_utf8proc(char32_t c) noexcept {
   if (hangul_syllable || (property->decomp_seqindex != UINT16_MAX && property->decomp_type == 0)) {
     flags |= kDecomposes;
   }
-  if (utf8proc_tolower(code) != code) flags |= kChangesInLower;
+  if (property->lowercase_seqindex != UINT16_MAX && utf8proc_tolower(code) != code) {
+    flags |= kChangesInLower;
+  }
   if (letter_like || alphabetic_symbol || c == 0x200C || c == 0x200D) flags |= kWordCharacter;
   return static_cast<std::uint8_t>(flags);
 }
