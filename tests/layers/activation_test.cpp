@@ -4,6 +4,8 @@
 
 #include <cmath>
 #include <limits>
+#include <optional>
+#include <string_view>
 
 namespace semblance {
 namespace {
@@ -12,9 +14,10 @@ struct WithoutKernel {
   static double apply(double x) { return x; }
 };
 struct WithoutFunction {
-  [[maybe_unused]] static constexpr auto kKernel = simd::Activation::relu;
+  [[maybe_unused]] static constexpr simd::Activation kernel() { return simd::Activation::relu; }
 };
 static_assert(ActivationFunction<Gelu> && ActivationFunction<IdentityActivation>);
+static_assert(ActivationFunction<HiddenActivation>);
 static_assert(!ActivationFunction<WithoutKernel> && !ActivationFunction<WithoutFunction>);
 static_assert(!ActivationFunction<int>);
 
@@ -62,8 +65,8 @@ TEST(Activation, KernelIsTheSameFunctionAsThePlainForm) {
   const auto check = [](auto activation) {
     for (const double x : {-3.0, -1.0, -0.25, 0.0, 0.5, 1.0, 2.0, 6.0}) {
       float value = static_cast<float>(x);
-      simd::kernels().activate(decltype(activation)::kKernel, &value, 1);
-      EXPECT_NEAR(value, decltype(activation)::apply(x), 1e-6) << x;
+      simd::kernels().activate(activation.kernel(), &value, 1);
+      EXPECT_NEAR(value, activation.apply(x), 1e-6) << x;
     }
   };
   check(IdentityActivation{});
@@ -72,6 +75,26 @@ TEST(Activation, KernelIsTheSameFunctionAsThePlainForm) {
   check(Relu{});
   check(Silu{});
   check(Tanh{});
+}
+
+TEST(Activation, IsChosenByTheNameThatHiddenActHas) {
+  const auto check = [](std::string_view name, auto expected) {
+    const std::optional<HiddenActivation> found = HiddenActivation::named(name);
+    ASSERT_TRUE(found) << name;
+    EXPECT_EQ(found->kernel(), expected.kernel()) << name;
+    for (const double x : {-1.5, -0.25, 0.5, 2.0}) {
+      EXPECT_EQ(found->apply(x), expected.apply(x)) << name << ' ' << x;
+    }
+  };
+  check("gelu", Gelu{});
+  check("gelu_new", GeluTanh{});
+  check("gelu_pytorch_tanh", GeluTanh{});
+  check("relu", Relu{});
+  check("silu", Silu{});
+  check("tanh", Tanh{});
+  for (const std::string_view name : {"", "identity", "GELU", "gelu_fast", "swish"}) {
+    EXPECT_FALSE(HiddenActivation::named(name)) << name;
+  }
 }
 
 }  // namespace

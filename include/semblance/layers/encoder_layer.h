@@ -21,9 +21,9 @@ requires PositionEncoding<Positions, Scalar>
 class EncoderLayer {
  public:
   EncoderLayer(const EncoderLayerParameters& parameters, const Positions* positions,
-               Executor& executor)
+               Executor& executor, Activation activation = {})
       : attention_(parameters.attention, positions, executor),
-        feed_forward_(parameters.feed_forward, executor) {}
+        feed_forward_(parameters.feed_forward, executor, activation) {}
 
   std::size_t byte_count() const noexcept {
     return attention_.byte_count() + feed_forward_.byte_count();

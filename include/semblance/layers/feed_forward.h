@@ -22,8 +22,10 @@ struct FeedForwardParameters {
 template <LayerScalar Scalar, ActivationFunction Activation>
 class FeedForward {
  public:
-  FeedForward(const FeedForwardParameters& parameters, Executor& executor)
-      : intermediate_(with_normalized_input(parameters.intermediate), executor),
+  FeedForward(const FeedForwardParameters& parameters, Executor& executor,
+              Activation activation = {})
+      : activation_(activation),
+        intermediate_(with_normalized_input(parameters.intermediate), executor),
         output_(parameters.output, executor),
         output_layer_norm_(parameters.output_layer_norm) {}
 
@@ -40,7 +42,7 @@ class FeedForward {
       const MatrixView<Scalar> intermediate =
           workspace.intermediate().rows_from(begin, end - begin);
       QuantizedRows& quantized_rows = workspace.quantized_rows(slice);
-      intermediate_.template forward<Activation>(rows, intermediate, own, {}, &quantized_rows);
+      intermediate_.forward(rows, intermediate, own, {}, &quantized_rows, activation_);
       output_.forward(intermediate, rows, own, rows, &quantized_rows);
       output_layer_norm_.forward(rows, own);
     };
@@ -48,6 +50,7 @@ class FeedForward {
   }
 
  private:
+  [[no_unique_address]] Activation activation_;
   Linear<Scalar> intermediate_;
   Linear<Scalar> output_;
   LayerNorm<Scalar> output_layer_norm_;

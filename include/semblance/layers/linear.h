@@ -61,8 +61,9 @@ class Linear<float> {
   // scratch: for int8, what the input becomes; null allocates.
   template <ActivationFunction Activation = IdentityActivation>
   void forward(MatrixView<const float> input, MatrixView<float> output, Executor& executor,
-               MatrixView<const float> residual = {}, QuantizedRows* scratch = nullptr) const {
-    forward(Activation::kKernel, input, output, executor, residual, scratch);
+               MatrixView<const float> residual = {}, QuantizedRows* scratch = nullptr,
+               Activation activation = {}) const {
+    forward(activation.kernel(), input, output, executor, residual, scratch);
   }
 
   void forward(simd::Activation activation, MatrixView<const float> input, MatrixView<float> output,
@@ -132,12 +133,13 @@ class Linear<double> {
 
   template <ActivationFunction Activation = IdentityActivation>
   void forward(MatrixView<const double> input, MatrixView<double> output, Executor&,
-               MatrixView<const double> residual = {}, QuantizedRows* = nullptr) const {
+               MatrixView<const double> residual = {}, QuantizedRows* = nullptr,
+               Activation activation = {}) const {
     const MatrixView<const double> weight(weight_.data(), out_features_, in_features_);
     const MatrixView<const double> bias(bias_.data(), 1, out_features_);
     RowMajorMatrix<double> sum = as_eigen(input) * as_eigen(weight).transpose();
     sum.rowwise() += as_eigen(bias).row(0);
-    sum = sum.unaryExpr(&Activation::apply);
+    sum = sum.unaryExpr([&](double x) { return activation.apply(x); });
     if (residual.data != nullptr) sum += as_eigen(residual);
     as_eigen(output) = sum;
   }

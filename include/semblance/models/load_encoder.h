@@ -9,6 +9,7 @@
 #include "semblance/core/executor.h"
 #include "semblance/io/model_config.h"
 #include "semblance/io/weight_files.h"
+#include "semblance/layers/activation.h"
 #include "semblance/models/bert.h"
 #include "semblance/models/distilbert.h"
 #include "semblance/models/encoder_model.h"
@@ -17,31 +18,6 @@
 #include "semblance/tensor/precision.h"
 
 namespace semblance {
-
-namespace detail {
-
-template <LayerScalar Scalar, ActivationFunction Activation>
-std::unique_ptr<EncoderModel<Scalar>> make_encoder(const ModelConfig& config,
-                                                   std::shared_ptr<const WeightFiles> files,
-                                                   Executor& executor,
-                                                   std::optional<Precision> precision) {
-  const auto build = [&]<class Positions>(const EncoderParameters& parameters,
-                                          Positions positions) {
-    return std::make_unique<TransformerEncoder<Scalar, Activation, Positions>>(
-        parameters, std::move(positions), files, executor);
-  };
-  if (config.model_type == "roformer") {
-    return build(roformer_parameters(*files, config, precision),
-                 RotaryPositions<Scalar>(config.max_position_embeddings, config.head_dim(),
-                                         config.rotary_value));
-  }
-  if (config.model_type == "distilbert") {
-    return build(distilbert_parameters(*files, config, precision), AbsolutePositions{});
-  }
-  return build(bert_parameters(*files, config, precision), AbsolutePositions{});
-}
-
-}  // namespace detail
 
 // Builds the encoder that `config` describes from its weights: model_type picks the checkpoint keys
 // and the position scheme, hidden_act the activation. The embedding tables are used where the files
@@ -53,17 +29,26 @@ std::unique_ptr<EncoderModel<Scalar>> load_encoder(const ModelConfig& config,
                                                    std::shared_ptr<const WeightFiles> files,
                                                    Executor& executor,
                                                    std::optional<Precision> precision = {}) {
-  const std::string& name = config.hidden_act;
-  const auto make = [&]<class Activation>(Activation) {
-    return detail::make_encoder<Scalar, Activation>(config, std::move(files), executor, precision);
+  const std::optional<HiddenActivation> activation = HiddenActivation::named(config.hidden_act);
+  if (!activation) {
+    throw ConfigError("config.json", "hidden_act",
+                      "one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh",
+                      '"' + config.hidden_act + '"');
+  }
+  const auto build = [&]<class Positions>(const EncoderParameters& parameters,
+                                          Positions positions) {
+    return std::make_unique<TransformerEncoder<Scalar, HiddenActivation, Positions>>(
+        parameters, std::move(positions), files, executor, *activation);
   };
-  if (name == "gelu") return make(Gelu{});
-  if (name == "gelu_new" || name == "gelu_pytorch_tanh") return make(GeluTanh{});
-  if (name == "relu") return make(Relu{});
-  if (name == "silu") return make(Silu{});
-  if (name == "tanh") return make(Tanh{});
-  throw ConfigError("config.json", "hidden_act",
-                    "one of gelu, gelu_new, gelu_pytorch_tanh, relu, silu, tanh", '"' + name + '"');
+  if (config.model_type == "roformer") {
+    return build(roformer_parameters(*files, config, precision),
+                 RotaryPositions<Scalar>(config.max_position_embeddings, config.head_dim(),
+                                         config.rotary_value));
+  }
+  if (config.model_type == "distilbert") {
+    return build(distilbert_parameters(*files, config, precision), AbsolutePositions{});
+  }
+  return build(bert_parameters(*files, config, precision), AbsolutePositions{});
 }
 
 }  // namespace semblance

@@ -36,7 +36,8 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
   // The embedding tables stay views of `files`; the bytes of the layers are released as soon as
   // each is packed, so that they are never in memory twice.
   TransformerEncoder(const EncoderParameters& parameters, Positions positions,
-                     std::shared_ptr<const WeightFiles> files, Executor& executor)
+                     std::shared_ptr<const WeightFiles> files, Executor& executor,
+                     Activation activation = {})
       : files_(std::move(files)),
         sizes_(parameters.sizes),
         positions_(std::make_unique<const Positions>(std::move(positions))),
@@ -44,7 +45,7 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
         pooler_is_linear_(parameters.pooler_is_linear) {
     layers_.reserve(parameters.layers.size());
     for (const auto& layer : parameters.layers) {
-      layers_.emplace_back(layer, positions_.get(), executor);
+      layers_.emplace_back(layer, positions_.get(), executor, activation);
       release(layer);
     }
     if (parameters.pooler) pooler_.emplace(*parameters.pooler, executor);
@@ -69,7 +70,8 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
                                    WantedTokens wanted) const override {
     check(batch, input_ids, token_type_ids);
     if (wanted == WantedTokens::first && !batch.has_first_tokens()) {
-      throw std::invalid_argument("input_ids: expected a token in every text, found a text of none");
+      throw std::invalid_argument(
+          "input_ids: expected a token in every text, found a text of none");
     }
     workspace.prepare(workspace_sizes_, batch, executor.concurrency());
     MatrixView<Scalar> hidden_states = workspace.hidden();
