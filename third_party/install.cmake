@@ -21,6 +21,7 @@ install(FILES
   ${CMAKE_CURRENT_BINARY_DIR}/semblanceConfig.cmake
   ${CMAKE_CURRENT_BINARY_DIR}/semblanceConfigVersion.cmake
   third_party/Findutf8proc.cmake
+  third_party/compiled.cmake
   third_party/default_model.cmake
   DESTINATION ${semblance_package_dir} COMPONENT dev)
 

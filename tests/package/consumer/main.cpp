@@ -1,6 +1,7 @@
 #include <iostream>
 #include <string>
 
+#include "semblance/core/thread_pool.h"
 #include "semblance/loaded_model.h"
 #include "semblance/semblance.h"
 

@@ -1,5 +1,6 @@
 #include <string>
 
+#include "semblance/core/thread_pool.h"
 #include "semblance/semblance.h"
 
 const void* pool_of_other_file() { return &semblance::ThreadPool::shared(); }

@@ -1,0 +1,16 @@
+# semblance::compiled: the library with its dearest parts compiled once, in the build that uses it and
+# with its flags, for programs of several source files. Needs the target semblance::semblance.
+if(TARGET semblance_compiled)
+  return()
+endif()
+set(semblance_compiled_sources)
+foreach(part IN ITEMS simd/kernel_dispatch load_model_folder encode_sentences)
+  get_filename_component(name ${part} NAME)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/compiled_${name}.cpp)
+  file(CONFIGURE OUTPUT ${source} CONTENT "#include \"semblance/${part}.h\"\n")
+  list(APPEND semblance_compiled_sources ${source})
+endforeach()
+add_library(semblance_compiled STATIC EXCLUDE_FROM_ALL ${semblance_compiled_sources})
+add_library(semblance::compiled ALIAS semblance_compiled)
+target_compile_definitions(semblance_compiled PUBLIC SEMBLANCE_COMPILED)
+target_link_libraries(semblance_compiled PUBLIC semblance::semblance)
