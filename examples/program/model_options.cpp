@@ -25,8 +25,7 @@ void ModelOptions::add_model(CLI::App& command) {
       ->type_name("P");
 }
 
-void ModelOptions::add_encoder(CLI::App& command) {
-  add_model(command);
+void ModelOptions::add_pooling(CLI::App& command) {
   std::vector<std::string> poolings;
   for (const auto& entry : semblance::kPoolingNames) poolings.emplace_back(entry.name);
   command.add_option("--pooling", pooling, "Instead of the folder's pooling and what follows it")
@@ -35,6 +34,18 @@ void ModelOptions::add_encoder(CLI::App& command) {
   command.add_flag(
       "--no-modules", no_modules,
       "Leave modules.json aside: the bare encoder, cls unless --pooling says otherwise");
+}
+
+void ModelOptions::add_packed_cache(CLI::App& command) {
+  command
+      .add_option("--packed-cache", packed_cache,
+                  "Keeps the packed weights here for the next start; processes share it")
+      ->type_name("FILE");
+}
+
+void ModelOptions::add_encoder(CLI::App& command) {
+  add_model(command);
+  add_pooling(command);
   command.add_option("--max-length", max_length, "Most tokens of a text, [CLS] and [SEP] included")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
@@ -45,10 +56,7 @@ void ModelOptions::add_encoder(CLI::App& command) {
   command.add_option("--threads", threads, "Default: one a core")
       ->check(CLI::PositiveNumber)
       ->type_name("N");
-  command
-      .add_option("--packed-cache", packed_cache,
-                  "Keeps the packed weights here for the next start; processes share it")
-      ->type_name("FILE");
+  add_packed_cache(command);
   auto* by_name =
       command.add_option("--prompt-name", prompt_name, "A prompt of the folder")->type_name("NAME");
   auto* by_text = command.add_option("--prompt", prompt, "Text to put in front of every text")

@@ -29,6 +29,10 @@ struct ModelOptions {
 
   // --model, --precision, and the --dictionary that some models need.
   void add_model(CLI::App& command);
+  // --pooling and --no-modules.
+  void add_pooling(CLI::App& command);
+  // --packed-cache.
+  void add_packed_cache(CLI::App& command);
   // All but those that shape the vectors afterwards: --normalize, --no-normalize, --dim.
   void add_encoder(CLI::App& command);
   // All of them.

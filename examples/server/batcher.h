@@ -9,6 +9,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <string>
 #include <thread>
@@ -25,6 +26,7 @@ struct BatcherOptions {
   std::size_t max_waiting_tokens = std::size_t{1} << 18;  // beyond these a request is turned away
   std::chrono::microseconds max_delay{0};  // how long a text waits for company while nothing runs
   std::size_t num_threads = 0;             // that encode; 0 is one a core
+  std::optional<semblance::Pooling> pooling = {};  // instead of the folder's
 };
 
 // The texts of one request, as ids: [CLS] ... [SEP] of each.
@@ -57,7 +59,7 @@ class Batcher {
   Batcher(const semblance::SentenceEncoder& encoder, const BatcherOptions& options)
       : encoder_(encoder),
         options_(options),
-        dim_(encoder.output_dim()),
+        dim_(encoder.output_dim({.pooling = options.pooling})),
         num_threads_(options.num_threads != 0 ? options.num_threads
                                               : semblance::available_cores()) {
     try {
@@ -73,6 +75,7 @@ class Batcher {
   ~Batcher() { end(); }
 
   std::size_t dim() const noexcept { return dim_; }
+  std::optional<semblance::Pooling> pooling() const noexcept { return options_.pooling; }
 
   // Encodes the job's texts and returns when all are done, when there is no room for them to wait,
   // or at the deadline. A request is always let in while no other waits. Rethrows what the encoder
@@ -147,8 +150,9 @@ class Batcher {
       embeddings.resize(batch.size() * dim_);
       std::exception_ptr error;
       try {
-        encoder_.encode_ids_into(semblance::SequenceBatch(starts), input_ids, embeddings,
-                                 {.num_threads = options_.num_threads});
+        encoder_.encode_ids_into(
+            semblance::SequenceBatch(starts), input_ids, embeddings,
+            {.pooling = options_.pooling, .num_threads = options_.num_threads});
       } catch (...) {
         error = std::current_exception();
       }

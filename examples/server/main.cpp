@@ -15,6 +15,8 @@
 #include <string>
 #include <thread>
 
+#include "../program/load_encoder.h"
+#include "../program/model_options.h"
 #include "batcher.h"
 #include "routes.h"
 #include "semblance/loaded_model.h"
@@ -22,7 +24,7 @@
 namespace {
 
 struct Options {
-  std::string model;
+  program::ModelOptions model;
   std::string name;
   std::string host = "127.0.0.1";
   int port = 8080;
@@ -51,11 +53,11 @@ int run(const Options& options) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 
-  const auto encoder = semblance::SentenceEncoder::load(options.model);
+  const auto encoder = program::load_encoder(options.model);
   const auto& model = encoder.model();
   if (!model.pool_prompt && model.default_prompt_name &&
       !model.prompts.at(*model.default_prompt_name).empty()) {
-    throw semblance::Error(options.model +
+    throw semblance::Error(model.folder +
                            ": the pooling leaves its default prompt out, which this server cannot");
   }
   server::Batcher batcher(encoder, options.batcher);
@@ -111,7 +113,9 @@ void Options::parse(int argc, char** argv) {
   const auto add = [&](const char* flag, auto& value, const char* help) {
     parser.add_option(flag, value, help)->capture_default_str()->type_name("");
   };
-  parser.add_option("--model", model, "Folder of the model")->required()->type_name("DIR");
+  model.add_model(parser);
+  model.add_pooling(parser);
+  model.add_packed_cache(parser);
   add("--name", name, "What requests call the model; default: its folder's name");
   add("--host", host, "Address to listen at");
   add("--port", port, "Port, 0 any that is free");
@@ -130,7 +134,10 @@ void Options::parse(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::exit(parser.exit(error) == 0 ? 0 : 2);
   }
-  service.model_name = name.empty() ? last_part(model) : name;
+  service.model_name = !name.empty()         ? name
+                       : model.model.empty() ? "semblance-default"
+                                             : last_part(model.model);
+  batcher.pooling = semblance::pooling_of(model.pooling);
   service.timeout = std::chrono::milliseconds(static_cast<long>(timeout_s * 1e3));
   batcher.max_delay = std::chrono::microseconds(static_cast<long>(max_delay_ms * 1e3));
 }

@@ -268,7 +268,8 @@ void tei_info(Service& service, const httplib::Request&, httplib::Response& resp
   std::string out = R"({"model_id":)";
   append_json_string(out, service.options.model_name);
   out += R"(,"model_type":{"embedding":{"pooling":)";
-  append_json_string(out, semblance::name_of(service.encoder.model().poolings.front()));
+  const auto& poolings = service.encoder.model().poolings;
+  append_json_string(out, name_of(service.batcher.pooling().value_or(poolings.front())));
   out += R"(}},"max_input_length":)" + std::to_string(service.encoder.max_length());
   out += R"(,"max_client_batch_size":)" + std::to_string(service.options.max_texts);
   out += R"(,"version":")" + std::string(semblance::kVersion) + "\"}";

@@ -10,12 +10,17 @@ import pytest
 GOLDEN = Path(__file__).resolve().parent.parent / "golden" / "models"
 
 
+def folder_option(model):
+    """None is the model that the programs carry."""
+    return [] if model is None else ["--model", model]
+
+
 class Server:
     """The server's own process on a port of its own."""
 
     def __init__(self, model, *options):
         self.folder = model
-        command = [os.environ["SEMBLANCE_SERVER"], "--model", model, "--port", "0", *options]
+        command = [os.environ["SEMBLANCE_SERVER"], *folder_option(model), "--port", "0", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
         words = self.process.stdout.readline().split(" at ")
         assert len(words) == 2, "the server did not start"
@@ -49,7 +54,7 @@ def encode(tmp_path):
     def encode(texts, *options, model=str(GOLDEN / "bert-mlm")):
         lines, vectors = tmp_path / "texts.jsonl", tmp_path / "vectors.npy"
         lines.write_text("".join(json.dumps(text) + "\n" for text in texts), "utf-8")
-        command = [os.environ["SEMBLANCE_PROGRAM"], "encode", "--model", model, "--input", lines]
+        command = [os.environ["SEMBLANCE_PROGRAM"], "encode", *folder_option(model), "--input", lines]
         subprocess.run([*command, "--output", vectors, *options], check=True)
         return np.load(vectors)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import openai
 import pytest
+from conftest import GOLDEN
 from load import Load, resident_kib
 
 GUIDE = Path(__file__).resolve().parent.parent.parent / "examples" / "guide"
@@ -60,6 +61,39 @@ def test_openai_client_gets_the_librarys_bits(start, encode, sentences):
     assert [model.id for model in client.models.list()] == ["bert-mlm"]
     _, raw = post(server, "/v1/embeddings", {"model": "bert-mlm", "input": sentences, "encoding_format": "base64"})
     assert np.array_equal(np.frombuffer(base64.b64decode(raw["data"][0]["embedding"]), "<f4"), expected[0])
+
+
+def test_serves_what_the_programs_options_say(start, encode, sentences, tmp_path):
+    cache = tmp_path / "packed"
+    for options in [
+        ["--precision", "int8", "--pooling", "mean"],
+        ["--pooling", "last_two_avg", "--packed-cache", str(cache)],
+        ["--packed-cache", str(cache)],
+    ]:
+        server = start(*options)
+        status, vectors = post(server, "/embed", {"inputs": sentences})
+        assert status == 200
+        assert np.array_equal(np.array(vectors, np.float32), encode(sentences, "--normalize", *options)), options
+        pooling = options[options.index("--pooling") + 1] if "--pooling" in options else "cls"
+        assert json.loads(get(server, "/info"))["model_type"]["embedding"]["pooling"] == pooling
+    assert cache.exists()
+
+
+def test_serves_a_model_that_needs_a_dictionary(start, encode, sentences):
+    model = str(GOLDEN / "system-roformer-base")
+    options = ["--dictionary", str(GOLDEN.parent / "dictionary.txt")]
+    server = start(*options, model=model)
+    status, vectors = post(server, "/embed", {"inputs": sentences})
+    assert status == 200
+    assert np.array_equal(np.array(vectors, np.float32), encode(sentences, "--normalize", *options, model=model))
+
+
+def test_serves_the_default_model_without_a_folder(start, encode, sentences):
+    server = start(model=None)
+    assert server.name == "semblance-default"
+    status, vectors = post(server, "/embed", {"inputs": sentences})
+    assert status == 200
+    assert np.array_equal(np.array(vectors, np.float32), encode(sentences, "--normalize", model=None))
 
 
 def test_the_guides_code_runs(start, capsys):
@@ -189,7 +223,12 @@ def test_says_what_is_wrong_at_the_start(start):
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1 and result.stderr.startswith("semblance_server: absent")
     assert result.stderr.count("\n") == 1
-    assert subprocess.run(command[:1], capture_output=True, timeout=60).returncode == 2
+    wrong = subprocess.run([command[0], "--precision", "f8"], capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 2 and "--precision" in wrong.stderr
+    # bert-mlm has no pooler.
+    command = [command[0], "--model", str(GOLDEN / "bert-mlm"), "--pooling", "pooler_output"]
+    wrong = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert wrong.returncode == 1 and "pooler_output" in wrong.stderr and wrong.stderr.count("\n") == 1
     server = start()
     port = server.url.rpartition(":")[2]
     command = [command[0], "--model", server.folder, "--port", port]
