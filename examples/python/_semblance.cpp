@@ -22,6 +22,7 @@
 #include "semblance/loaded_model.h"
 #include "semblance/models/encoder_model.h"
 #include "semblance/semblance.h"
+#include "semblance/tensor/precision.h"
 #include "semblance/text/bert_tokenizer.h"
 
 namespace nb = nanobind;
@@ -81,10 +82,13 @@ class Watch {
 class Encoder {
  public:
   Encoder(const std::string& folder, bool use_modules, bool copy_files,
-          const std::string& dictionary, std::size_t num_threads)
+          const std::string& dictionary, const std::optional<std::string>& precision,
+          const std::string& packed_cache, std::size_t num_threads)
       : encoder_(load(folder, {.use_modules = use_modules,
                                .copy_files = copy_files,
                                .num_threads = num_threads,
+                               .precision = precision_of(precision),
+                               .packed_cache = packed_cache,
                                .dictionary = dictionary})) {}
 
   // `texts` is a tuple, so the strings live on and stay as they are while the lock is free.
@@ -158,6 +162,12 @@ class Encoder {
   std::string similarity_fn_name() const { return encoder_.model().similarity_fn_name; }
 
  private:
+  static std::optional<semblance::Precision> precision_of(const std::optional<std::string>& name) {
+    if (!name) return std::nullopt;
+    if (const auto precision = semblance::precision_of(*name)) return precision;
+    throw std::invalid_argument("precision: expected one of f32, f16, bf16, int8; found \"" +
+                                *name + '"');
+  }
   static semblance::SentenceEncoder load(const std::string& folder,
                                          const semblance::LoadOptions& options) {
     const nb::gil_scoped_release unlocked;
@@ -208,7 +218,10 @@ NB_MODULE(_semblance, module) {
   module.attr("__version__") = semblance::kVersion;
 
   nb::class_<Encoder>(module, "Encoder")
-      .def(nb::init<const std::string&, bool, bool, const std::string&, std::size_t>())
+      .def(nb::init<const std::string&, bool, bool, const std::string&,
+                    const std::optional<std::string>&, const std::string&, std::size_t>(),
+           nb::arg("folder"), nb::arg("use_modules"), nb::arg("copy_files"), nb::arg("dictionary"),
+           nb::arg("precision").none(), nb::arg("packed_cache"), nb::arg("num_threads"))
       .def("encode", &Encoder::encode, nb::arg("texts"), nb::arg("batch_size"),
            nb::arg("pooling").none(), nb::arg("normalize").none(), nb::arg("max_length"),
            nb::arg("dim"), nb::arg("prompt").none(), nb::arg("num_threads"),

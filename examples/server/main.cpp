@@ -138,6 +138,7 @@ void Options::parse(int argc, char** argv) {
                        : model.model.empty() ? "semblance-default"
                                              : last_part(model.model);
   batcher.pooling = semblance::pooling_of(model.pooling);
+  model.threads = batcher.num_threads;
   service.timeout = std::chrono::milliseconds(static_cast<long>(timeout_s * 1e3));
   batcher.max_delay = std::chrono::microseconds(static_cast<long>(max_delay_ms * 1e3));
 }

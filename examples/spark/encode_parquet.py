@@ -2,6 +2,7 @@
 """Vectors for a column of a Parquet data set, on Apache Spark.
 
     encode_parquet.py --model DIR --input IN --output OUT [--column text] [--master URL]
+                      [--precision int8] [--packed-cache FILE]
 
 OUT is a Parquet data set with the rows of IN and one more column, "embedding". Without --master,
 spark-submit's own is taken. The model's folder must lie at the same path on every machine, and the
@@ -21,6 +22,9 @@ def main():
     a.add_argument("--output", required=True)
     a.add_argument("--column", default="text")
     a.add_argument("--master")
+    a.add_argument("--precision", help="f32, f16, bf16 or int8; default: as the folder is")
+    a.add_argument("--packed-cache", help="file of each machine, written where it is not there, that keeps the packed"
+                                          " weights: the workers of a machine map it and share its pages")
     a.add_argument("--partitions", type=int, help="tasks to cut the rows into; default: as the files are cut")
     a.add_argument("--conf", action="append", default=[], metavar="KEY=VALUE")
     args = a.parse_args()
@@ -37,7 +41,8 @@ def main():
     if args.partitions:
         rows = rows.repartition(args.partitions)
     start = time.perf_counter()
-    with_embeddings(rows, args.model, args.column).write.parquet(args.output)
+    encoder_options = {"precision": args.precision, "packed_cache": args.packed_cache or ""}
+    with_embeddings(rows, args.model, args.column, encoder_options=encoder_options).write.parquet(args.output)
     seconds = time.perf_counter() - start
     count = spark.read.parquet(args.output).count()
     print(f"{count} rows in {seconds:.1f} s, {count / seconds:.0f} a second")

@@ -1,9 +1,11 @@
+import json
 import multiprocessing
 import pickle
 import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -160,6 +162,43 @@ def test_can_be_pickled(golden):
     assert np.array_equal(encoder.encode(model.sentences), copy.encode(model.sentences))
 
 
+def test_options_make_the_same_encoder(golden, tmp_path):
+    model = golden("st-max-prompts")
+    encoder = SentenceEncoder(
+        model.folder, default_prompt_name="passage", truncate_dim=5, num_threads=1, precision="int8",
+        packed_cache=tmp_path / "packed",
+    )
+    options = json.loads(json.dumps(encoder.options))
+    again = SentenceEncoder(encoder.folder, **options)
+    assert again.options == encoder.options and again.num_threads == 1
+    assert np.array_equal(again.encode(model.sentences), encoder.encode(model.sentences))
+
+
+def test_weights_are_kept_in_the_precision_asked_for(golden):
+    model = golden("bert-mlm")
+    precisions = [None, "f32", "f16", "int8"]
+    vectors = {p: SentenceEncoder(model.folder, precision=p).encode(model.sentences) for p in precisions}
+    assert np.array_equal(vectors[None], vectors["f32"])
+    unit = {p: v / np.linalg.norm(v, axis=1, keepdims=True) for p, v in vectors.items()}
+    cosine = {p: np.sum(unit[p] * unit["f32"], axis=1) for p in ["f16", "int8"]}
+    # A weight is off by 2^-12 of itself in f16, in int8 by at most 1/254 of its row's largest.
+    assert not np.array_equal(vectors["f16"], vectors["f32"]) and np.min(cosine["f16"]) > 0.99999
+    assert not np.array_equal(vectors["int8"], vectors["f16"]) and np.min(cosine["int8"]) > 0.98
+    with pytest.raises(ValueError, match="precision: expected one of f32, f16, bf16, int8; found \"f8\""):
+        SentenceEncoder(model.folder, precision="f8")
+
+
+def test_processes_share_a_packed_cache(golden, tmp_path):
+    model = golden("bert-mlm")
+    cache = tmp_path / "packed"
+    expected = SentenceEncoder(model.folder).encode(model.sentences)
+    written = SentenceEncoder(model.folder, packed_cache=cache)
+    mapped = SentenceEncoder(model.folder, packed_cache=cache)
+    assert str(cache) in Path("/proc/self/maps").read_text()
+    assert np.array_equal(written.encode(model.sentences), expected)
+    assert np.array_equal(mapped.encode(model.sentences), expected)
+
+
 def test_errors_are_one_line_and_typed(golden, tmp_path):
     with pytest.raises(semblance.FileError) as error:
         SentenceEncoder(tmp_path / "absent")
@@ -184,7 +223,7 @@ def test_errors_are_one_line_and_typed(golden, tmp_path):
 
 def test_an_exception_of_the_progress_ends_the_work(golden):
     model = golden("bert-mlm")
-    encoder = _semblance.Encoder(str(model.folder), True, False, "", 0)
+    encoder = _semblance.Encoder(str(model.folder), True, False, "", None, "", 0)
 
     def progress(done, total):
         raise KeyboardInterrupt

@@ -37,7 +37,7 @@ class Example:
     def __init__(self, tmp_path, *options):
         command = [
             sys.executable, str(ROOT / "examples" / "spark" / "encode_parquet.py"), "--model", MODEL,
-            "--master", MASTER, "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out"),
+            "--master", MASTER, "--input", str(tmp_path / "in"), "--output", str(tmp_path / "out"), *options,
         ]
         for conf in [
             "spark.driver.host=127.0.0.1", "spark.driver.bindAddress=127.0.0.1", "spark.executor.memory=512m",
@@ -73,8 +73,8 @@ class Example:
 def start_example(tmp_path):
     examples = []
 
-    def start():
-        examples.append(Example(tmp_path))
+    def start(*options):
+        examples.append(Example(tmp_path, *options))
         return examples[-1]
 
     yield start
@@ -119,6 +119,22 @@ def descendants(process_id):
             found.append(child)
             todo.append(child[0])
     return found
+
+
+def test_workers_map_one_packed_cache(tmp_path, start_example):
+    texts = write_texts(tmp_path / "in", 20000, files=40)
+    cache = tmp_path / "packed"
+    example = start_example("--packed-cache", str(cache))
+    mapping = set()
+    while example.process.poll() is None and len(mapping) < 2:
+        for child, _ in descendants(example.process.pid):
+            with contextlib.suppress(OSError):
+                if str(cache) in Path(f"/proc/{child}/maps").read_text():
+                    mapping.add(child)
+        time.sleep(0.1)
+    example.finish()
+    assert len(mapping) == 2
+    check_output(tmp_path, texts)
 
 
 @pytest.mark.parametrize("victim", ["CoarseGrainedExecutorBackend", "pyspark.daemon"])

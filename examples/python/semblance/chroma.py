@@ -1,4 +1,5 @@
-"""An encoder as Chroma's embedding function; collections that are kept remember the folder."""
+"""An encoder as Chroma's embedding function; collections that are kept remember the folder and how it was
+loaded."""
 from __future__ import annotations
 
 from typing import Any
@@ -28,11 +29,16 @@ class SemblanceEmbeddingFunction(EmbeddingFunction[Documents]):
         return "semblance"
 
     def get_config(self) -> dict[str, Any]:
-        return {"folder": self.encoder.folder, "encode_options": self.encode_options}
+        return {
+            "folder": self.encoder.folder,
+            "encoder_options": self.encoder.options,
+            "encode_options": self.encode_options,
+        }
 
     @staticmethod
     def build_from_config(config: dict[str, Any]) -> EmbeddingFunction[Documents]:
-        return SemblanceEmbeddingFunction(config["folder"], **config["encode_options"])
+        encoder = SentenceEncoder(config["folder"], **config.get("encoder_options", {}))
+        return SemblanceEmbeddingFunction(encoder, **config["encode_options"])
 
     def default_space(self) -> str:
         return "cosine"

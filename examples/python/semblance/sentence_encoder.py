@@ -26,6 +26,10 @@ class SentenceEncoder:
     use_modules          False leaves modules.json aside
     copy_files           True reads the weight files instead of mapping them into memory
     dictionary           words in jieba's format, which a RoFormerTokenizer needs
+    precision            f32, f16, bf16 or int8, what the layers' weights are kept and multiplied in;
+                         None is as the folder has them. Vectors are float32 always.
+    packed_cache         a file that keeps the packed weights from one load to the next, and that
+                         processes share; written where it is not there
 
     Raises FileError, FormatError, ConfigError or ShapeError, all of them semblance.Error, with one
     line that names file, key, what was expected and what was found.
@@ -43,9 +47,19 @@ class SentenceEncoder:
         use_modules: bool = True,
         copy_files: bool = False,
         dictionary: str | os.PathLike[str] = "",
+        precision: str | None = None,
+        packed_cache: str | os.PathLike[str] = "",
     ) -> None:
-        self._arguments = (os.fspath(folder), use_modules, copy_files, os.fspath(dictionary), num_threads)
-        self._encoder = _semblance.Encoder(*self._arguments)
+        self._arguments = {
+            "folder": os.fspath(folder),
+            "use_modules": use_modules,
+            "copy_files": copy_files,
+            "dictionary": os.fspath(dictionary),
+            "precision": precision,
+            "packed_cache": os.fspath(packed_cache),
+            "num_threads": num_threads,
+        }
+        self._encoder = _semblance.Encoder(**self._arguments)
         self.num_threads = num_threads
         # As in sentence-transformers, these two are always there.
         self.prompts = {"query": "", "document": "", **(self._encoder.prompts if prompts is None else prompts)}
@@ -60,11 +74,23 @@ class SentenceEncoder:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._encoder = _semblance.Encoder(*self._arguments)
+        self._encoder = _semblance.Encoder(**self._arguments)
 
     @property
     def folder(self) -> str:
-        return self._arguments[0]
+        return self._arguments["folder"]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Keyword arguments that make the same encoder of the same folder; all of them go into JSON."""
+        return {
+            **{name: value for name, value in self._arguments.items() if name != "folder"},
+            "prompts": dict(self.prompts),
+            "default_prompt_name": self.default_prompt_name,
+            "truncate_dim": self.truncate_dim,
+            "similarity_fn_name": self.similarity_fn_name,
+            "num_threads": self.num_threads,
+        }
 
     @property
     def max_seq_length(self) -> int:

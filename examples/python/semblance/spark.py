@@ -8,7 +8,8 @@ The folder must be there on every machine, under the same path.
 from __future__ import annotations
 
 import functools
-from typing import Any, Callable, Iterable, Iterator
+import json
+from typing import Any, Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import pyarrow as pa
@@ -17,21 +18,34 @@ from .sentence_encoder import SentenceEncoder
 
 
 @functools.lru_cache(maxsize=1)
-def _encoder(folder: str) -> SentenceEncoder:
+def _encoder(folder: str, options_json: str) -> SentenceEncoder:
     # Once in the life of a Python worker, which Spark keeps for its next tasks.
-    return SentenceEncoder(folder, num_threads=1)
+    options = {"num_threads": 1, **json.loads(options_json)}
+    if options.get("packed_cache"):
+        # Whoever writes the file has weights of its own; who comes after it shares the file's pages.
+        SentenceEncoder(folder, **options)
+    return SentenceEncoder(folder, **options)
 
 
 def encode_batches(
-    folder: str, column: str = "text", output: str = "embedding", **encode_options: Any
+    folder: str,
+    column: str = "text",
+    output: str = "embedding",
+    encoder_options: Mapping[str, Any] | None = None,
+    **encode_options: Any,
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """For DataFrame.mapInArrow: every row as it came, with the vector of its text, float32.
 
     A null text has a null vector. A task encodes on one thread, since Spark runs one a core.
+
+    encoder_options  arguments of SentenceEncoder. With "packed_cache", a file that need not be there
+                     yet, the Python workers of a machine map the weights and have them once.
+    encode_options   arguments of encode()
     """
+    options_json = json.dumps(dict(encoder_options or {}), sort_keys=True)
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        encoder = _encoder(folder)
+        encoder = _encoder(folder, options_json)
         for batch in batches:
             texts = batch.column(batch.schema.get_field_index(column))
             vectors = encoder.encode(texts.drop_null().to_pylist(), num_threads=1, **encode_options)
@@ -47,9 +61,17 @@ def encode_batches(
 
 
 def with_embeddings(
-    frame: Any, folder: str, column: str = "text", output: str = "embedding", **encode_options: Any
+    frame: Any,
+    folder: str,
+    column: str = "text",
+    output: str = "embedding",
+    encoder_options: Mapping[str, Any] | None = None,
+    **encode_options: Any,
 ) -> Any:
-    """The DataFrame with one more column, array<float>: the vectors of `column`, a string."""
+    """The DataFrame with one more column, array<float>: the vectors of `column`, a string.
+
+    The options are those of encode_batches().
+    """
     from pyspark.sql.types import ArrayType, FloatType, StructField, StructType
 
     if output in frame.columns:
@@ -57,4 +79,4 @@ def with_embeddings(
     if column not in frame.columns:
         raise ValueError(f"column: expected one of {frame.columns}, found {column!r}")
     schema = StructType([*frame.schema.fields, StructField(output, ArrayType(FloatType(), False), True)])
-    return frame.mapInArrow(encode_batches(folder, column, output, **encode_options), schema)
+    return frame.mapInArrow(encode_batches(folder, column, output, encoder_options, **encode_options), schema)
