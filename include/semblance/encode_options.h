@@ -29,7 +29,7 @@ struct LoadOptions {
   // for one that is not quantized.
   std::optional<Precision> precision = {};
   // A file that keeps the packed weights from one load to the next: written where there is none
-  // that fits the model and this machine's kernels, else mapped, so that loading is quicker and
+  // that fits the model and this machine's kernels, and mapped, so that later loads are quicker and
   // processes share the pages. Empty: every process packs its own.
   std::string packed_cache = {};
   // A file of words in jieba's format (word, count, tag), which a RoFormerTokenizer needs to split

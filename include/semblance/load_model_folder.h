@@ -158,15 +158,18 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
   tokenizer_options.adapt = roformer_tokenizer(transformer, options.dictionary);
   const WeightFilesOptions access{options.copy_files ? FileAccess::copy : FileAccess::map};
   ThreadPool::Team team(ThreadPool::shared(), options.num_threads);
-  WeightFiles weights = WeightFiles::open(transformer, access);
   PackedCache* cache = nullptr;
-  if (!options.packed_cache.empty()) {
-    auto opened = std::make_unique<PackedCache>(
-        options.packed_cache, packed_identity(weights, !options.allow_non_finite), access.access);
-    cache = opened.get();
-    weights.keep_packed_in(std::move(opened));
-  }
-  model->weights = std::make_shared<const WeightFiles>(std::move(weights));
+  const auto open_weights = [&] {
+    WeightFiles weights = WeightFiles::open(transformer, access);
+    if (!options.packed_cache.empty()) {
+      auto opened = std::make_unique<PackedCache>(
+          options.packed_cache, packed_identity(weights, !options.allow_non_finite), access.access);
+      cache = opened.get();
+      weights.keep_packed_in(std::move(opened));
+    }
+    model->weights = std::make_shared<const WeightFiles>(std::move(weights));
+  };
+  open_weights();
   std::optional<LoadedTokenizer> tokenizer;
   const auto read_tokenizer = [&] {
     tokenizer.emplace(load_tokenizer(transformer, tokenizer_options));
@@ -183,7 +186,12 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
   model->max_length = model->config.max_position_embeddings;
   if (limit) model->max_length = std::min(model->max_length, *limit);
   model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
-  if (cache != nullptr) cache->commit();
+  if (cache != nullptr && cache->commit() && access.access == FileAccess::map) {
+    // What was packed here is in the file now, whose pages other processes share.
+    model->encoder.reset();
+    open_weights();
+    model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
+  }
   if (modules) {
     apply_sentence_transformers(settings, folder, access, options.allow_non_finite, team, *model);
   } else {

@@ -5,11 +5,13 @@
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "semblance/io/packed_cache.h"
 #include "semblance/semblance.h"
+#include "semblance/tensor/precision.h"
 #include "support/golden_model.h"
 #include "support/temp_folder.h"
 
@@ -24,8 +26,8 @@ class EncoderPackedCache : public ::testing::Test {
   TempFolder temp;
   std::string cache = temp.path() + "/packed";
 
-  SentenceEncoder load(const std::string& folder) const {
-    return SentenceEncoder::load(folder, {.packed_cache = cache});
+  SentenceEncoder load(const std::string& folder, std::optional<Precision> precision = {}) const {
+    return SentenceEncoder::load(folder, {.precision = precision, .packed_cache = cache});
   }
   // A copy of a golden folder whose weights may be changed.
   std::string copy_of(const GoldenModel& golden) const {
@@ -61,6 +63,31 @@ TEST_F(EncoderPackedCache, WrittenOrMappedGivesTheBitsOfNone) {
     EXPECT_EQ(cache_bytes(), written) << name;
   }
 }
+
+TEST_F(EncoderPackedCache, HoldsTheWeightsOfEachPrecisionAskedFor) {
+  const GoldenModel golden("bert-wide");
+  const auto& texts = golden.sentences();
+  std::string before;
+  for (const Precision precision : kAllPrecisions) {
+    const auto expected =
+        SentenceEncoder::load(golden.folder(), {.precision = precision}).encode(texts).values;
+    EXPECT_EQ(load(golden.folder(), precision).encode(texts).values, expected)
+        << name_of(precision) << ", written";
+    const std::string written = cache_bytes();
+    EXPECT_GT(written.size(), before.size()) << name_of(precision);
+    EXPECT_EQ(load(golden.folder(), precision).encode(texts).values, expected)
+        << name_of(precision) << ", mapped";
+    EXPECT_EQ(cache_bytes(), written) << name_of(precision);
+    before = written;
+  }
+}
+
+#if defined(__linux__)
+TEST_F(EncoderPackedCache, IsMappedByWhoeverWroteItToo) {
+  const auto encoder = load(GoldenModel("bert-mlm").folder(), Precision::int8);
+  EXPECT_NE(bytes_of("/proc/self/maps").find(cache), std::string::npos);
+}
+#endif
 
 TEST_F(EncoderPackedCache, IsWhatTheSecondLoadComputesWith) {
   const GoldenModel golden("bert-mlm");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <string>
 #include <vector>
@@ -87,6 +88,17 @@ TEST_F(PackedCacheTest, WritesNothingWhenNothingWasAdded) {
   const auto time = std::filesystem::last_write_time(path);
   PackedCache(path, "one").commit();
   EXPECT_EQ(std::filesystem::last_write_time(path), time);
+}
+
+TEST_F(PackedCacheTest, OfTwoThatFoundNoneTheFirstToCommitStays) {
+  PackedCache early(path, "one"), late(path, "one");
+  early.add("first", as_bytes(first));
+  EXPECT_TRUE(early.commit());
+  EXPECT_FALSE(early.commit());  // nothing new
+  late.add("first", as_bytes(second + second));
+  EXPECT_TRUE(late.commit());
+  EXPECT_EQ(of("one", "first", 128), first);
+  EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
 }
 
 TEST_F(PackedCacheTest, CutOrGarbledIsEmptyAndReplacedByACommit) {

@@ -193,8 +193,8 @@ def test_processes_share_a_packed_cache(golden, tmp_path):
     cache = tmp_path / "packed"
     expected = SentenceEncoder(model.folder).encode(model.sentences)
     written = SentenceEncoder(model.folder, packed_cache=cache)
-    mapped = SentenceEncoder(model.folder, packed_cache=cache)
     assert str(cache) in Path("/proc/self/maps").read_text()
+    mapped = SentenceEncoder(model.folder, packed_cache=cache)
     assert np.array_equal(written.encode(model.sentences), expected)
     assert np.array_equal(mapped.encode(model.sentences), expected)
 

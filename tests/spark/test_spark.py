@@ -125,15 +125,16 @@ def test_workers_map_one_packed_cache(tmp_path, start_example):
     texts = write_texts(tmp_path / "in", 20000, files=40)
     cache = tmp_path / "packed"
     example = start_example("--packed-cache", str(cache))
-    mapping = set()
+    mapping = {}
     while example.process.poll() is None and len(mapping) < 2:
         for child, _ in descendants(example.process.pid):
             with contextlib.suppress(OSError):
-                if str(cache) in Path(f"/proc/{child}/maps").read_text():
-                    mapping.add(child)
+                for line in Path(f"/proc/{child}/maps").read_text().splitlines():
+                    if line.endswith(str(cache)):
+                        mapping[child] = line.split()[4]  # the file's inode
         time.sleep(0.1)
     example.finish()
-    assert len(mapping) == 2
+    assert len(mapping) == 2 and len(set(mapping.values())) == 1
     check_output(tmp_path, texts)
 
 

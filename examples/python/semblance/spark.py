@@ -21,9 +21,6 @@ from .sentence_encoder import SentenceEncoder
 def _encoder(folder: str, options_json: str) -> SentenceEncoder:
     # Once in the life of a Python worker, which Spark keeps for its next tasks.
     options = {"num_threads": 1, **json.loads(options_json)}
-    if options.get("packed_cache"):
-        # Whoever writes the file has weights of its own; who comes after it shares the file's pages.
-        SentenceEncoder(folder, **options)
     return SentenceEncoder(folder, **options)
 
 

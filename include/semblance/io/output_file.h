@@ -21,6 +21,9 @@
 
 namespace semblance {
 
+// What becomes of a file that has the name already when another is done.
+enum class Existing { replace, keep };
+
 // A file that appears under its name whole or not at all: bytes go to a file beside it, which
 // commit() renames. Without a commit the file beside is removed and what was there before stays.
 class OutputFile {
@@ -44,7 +47,7 @@ class OutputFile {
   void overwrite_front(std::string_view text);
 
   // Nothing can be written afterwards. Throws FileError; the name is then as it was.
-  void commit();
+  void commit(Existing existing = Existing::replace);
 
  private:
   FileError failure(const char* expected) const {
@@ -93,13 +96,22 @@ inline void OutputFile::overwrite_front(std::string_view text) {
   if (std::fseek(file_, 0, SEEK_END) != 0) throw failure("room to write");
 }
 
-inline void OutputFile::commit() {
+inline void OutputFile::commit(Existing existing) {
   bool written = std::fflush(file_) == 0;
 #if !defined(_WIN32)
   written = written && ::fsync(::fileno(file_)) == 0;
 #endif
   if (!written) throw failure("room to write");
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
+#if !defined(_WIN32)
+  // Unlike a rename, a link leaves what is there. Where a file system has no links, the rename
+  // does.
+  if (closed && existing == Existing::keep &&
+      (::link(aside_.c_str(), path_.c_str()) == 0 || errno == EEXIST)) {
+    std::remove(aside_.c_str());
+    return;
+  }
+#endif
   if (!closed || std::rename(aside_.c_str(), path_.c_str()) != 0) {
     const int reason = errno;
     std::remove(aside_.c_str());

@@ -43,9 +43,10 @@ class PackedCache final : public PackedStore {
     added_.insert_or_assign(name, block);
   }
 
-  // Writes the file anew when a block was added. The blocks in use stay where they are. Throws
-  // FileError.
-  void commit();
+  // Writes the file anew when a block was added, and says whether one was. The blocks in use stay
+  // where they are. A file that was not there before and now is, because another process packed the
+  // same at the same time, stays. Throws FileError.
+  bool commit();
 
   // True when no block of this identity was found.
   bool empty() const noexcept { return found_.empty(); }
@@ -60,6 +61,7 @@ class PackedCache final : public PackedStore {
 
   std::string path_;
   std::string identity_;
+  bool is_new_ = false;  // there was no file
   std::optional<MappedFile> file_;
   std::map<std::string, std::span<const std::byte>, std::less<>> found_;
   std::map<std::string, std::span<const std::byte>> added_;
@@ -68,7 +70,8 @@ class PackedCache final : public PackedStore {
 inline PackedCache::PackedCache(std::string path, std::string identity, FileAccess access)
     : path_(std::move(path)), identity_(std::move(identity)) {
   struct stat status {};
-  if (::stat(path_.c_str(), &status) != 0 && errno == ENOENT) return;
+  is_new_ = ::stat(path_.c_str(), &status) != 0 && errno == ENOENT;
+  if (is_new_) return;
   if (!starts_as_a_cache(path_)) {
     throw FileError(path_, "", "a packed cache or nothing of that name", "another file");
   }
@@ -107,8 +110,8 @@ inline std::span<const std::byte> PackedCache::find(std::string_view name,
   return found->second;
 }
 
-inline void PackedCache::commit() {
-  if (added_.empty()) return;
+inline bool PackedCache::commit() {
+  if (added_.empty()) return false;
   std::vector<NamedTensor> blocks;
   const auto list = [&](const std::string& name, std::span<const std::byte> block) {
     blocks.push_back({name, TensorView{block.data(), DType::u8, Shape{block.size()}}});
@@ -118,8 +121,10 @@ inline void PackedCache::commit() {
     if (!added_.contains(name)) list(name, block);
   }
   write_safetensors(path_, std::move(blocks), {{std::string(kIdentityKey), identity_}},
-                    AlignedBuffer<std::byte>::kAlignment);
+                    AlignedBuffer<std::byte>::kAlignment,
+                    is_new_ ? Existing::keep : Existing::replace);
   added_.clear();
+  return true;
 }
 
 }  // namespace semblance

@@ -27,11 +27,12 @@ struct NamedTensor {
 // Writes a safetensors file. The same tensors give the same bytes, in whatever order they come:
 // wider types lie first, then names in order, so that every tensor is aligned for its type, and the
 // header is padded with spaces so that the first tensor lies at a multiple of `alignment`, itself a
-// multiple of 8. The file appears whole or not at all. Throws FileError; std::invalid_argument for
+// multiple of 8. The file appears whole or not at all, in the place of one of that name or, where
+// `existing` says so, only if there is none. Throws FileError; std::invalid_argument for
 // a name that is not UTF-8, comes twice or is "__metadata__".
 void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
                        const std::map<std::string, std::string>& metadata = {},
-                       std::size_t alignment = 8);
+                       std::size_t alignment = 8, Existing existing = Existing::replace);
 
 namespace detail {
 
@@ -82,7 +83,7 @@ inline std::string safetensors_header(std::span<const NamedTensor> tensors,
 
 inline void write_safetensors(const std::string& path, std::vector<NamedTensor> tensors,
                               const std::map<std::string, std::string>& metadata,
-                              std::size_t alignment) {
+                              std::size_t alignment, Existing existing) {
   std::sort(tensors.begin(), tensors.end(), [](const NamedTensor& a, const NamedTensor& b) {
     const std::size_t a_size = byte_size(a.tensor.dtype);
     const std::size_t b_size = byte_size(b.tensor.dtype);
@@ -100,7 +101,7 @@ inline void write_safetensors(const std::string& path, std::vector<NamedTensor> 
   file.write(&header_size, sizeof header_size);
   file.write(header);
   for (const NamedTensor& tensor : tensors) file.write(tensor.tensor.bytes());
-  file.commit();
+  file.commit(existing);
 }
 
 }  // namespace semblance

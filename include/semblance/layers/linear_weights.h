@@ -63,15 +63,42 @@ void for_each_piece(std::span<const LinearParameters> parts, std::size_t begin,
   }
 }
 
-// Memory for what the parts become together.
-inline ArenaBlock allocate_packed(std::span<const LinearParameters> parts, std::size_t byte_count) {
-  if (const auto& arena = parts.front().arena) return arena->allocate(byte_count);
-  auto memory = std::make_shared<AlignedBuffer<std::byte>>(byte_count);
-  return {std::span(memory->data(), byte_count), memory};
+// Weights as the kernels want them.
+struct PackedWeights {
+  std::span<const std::byte> bytes;
+  std::shared_ptr<const void> memory = nullptr;  // null when they lie in a store
+};
+
+// What the parts become together in `form`, panel after panel: found in the store that the first
+// part names, or made and put there. pack(first, last, packed) makes the panels [first, last) at
+// their place in `packed`, many calls at once.
+template <class Pack>
+PackedWeights find_or_pack(std::span<const LinearParameters> parts, const std::string& form,
+                           std::size_t num_panels, std::size_t panel_bytes, Executor& executor,
+                           const Pack& pack) {
+  const LinearParameters& first = parts.front();
+  const std::size_t byte_count = num_panels * panel_bytes;
+  const std::string name = first.packed.name + ' ' + form;
+  if (first.packed.store != nullptr) {
+    const auto found = first.packed.store->find(name, byte_count);
+    if (!found.empty()) return {found};
+  }
+  ArenaBlock block;
+  if (first.arena) {
+    block = first.arena->allocate(byte_count);
+  } else {
+    auto memory = std::make_shared<AlignedBuffer<std::byte>>(byte_count);
+    block = {std::span(memory->data(), byte_count), memory};
+  }
+  parallel_slices(executor, num_panels, 1, [&](std::size_t, std::size_t begin, std::size_t end) {
+    pack(begin, end, block.bytes.data());
+  });
+  if (first.packed.store != nullptr) first.packed.store->add(name, block.bytes);
+  return {block.bytes, std::move(block.memory)};
 }
 
 // Weights multiplied in float32, packed once for the kernels: kept in float32, or in one of the
-// 16-bit types. They are found packed in the store that the first part names, or put there.
+// 16-bit types.
 class FloatWeights {
  public:
   FloatWeights(std::span<const LinearParameters> parts, std::size_t out_features,
@@ -81,24 +108,24 @@ class FloatWeights {
         out_features_(out_features) {
     if (precision == Precision::f16) {
       linear_ = kernels_->linear_float16;
-      find_or_pack(parts, precision, executor, kernels_->pack_float16);
+      pack(parts, precision, executor, kernels_->pack_float16);
     } else if (precision == Precision::bf16) {
       linear_ = kernels_->linear_bfloat16;
-      find_or_pack(parts, precision, executor, kernels_->pack_bfloat16);
+      pack(parts, precision, executor, kernels_->pack_bfloat16);
     } else {
       linear_ = kernels_->linear;
-      find_or_pack(parts, precision, executor, kernels_->pack_weight);
+      pack(parts, precision, executor, kernels_->pack_weight);
     }
   }
 
-  std::size_t byte_count() const noexcept { return packed_.size(); }
+  std::size_t byte_count() const noexcept { return packed_.bytes.size(); }
 
   void multiply(const LinearProduct& product, QuantizedRows*, Executor& executor) const {
     const auto columns = [&](std::size_t, std::size_t first, std::size_t last) {
       linear_({.input = product.input.data,
                .input_stride = product.input.stride,
                .rows = product.input.rows,
-               .packed_weight = packed_.data(),
+               .packed_weight = packed_.bytes.data(),
                .in_features = in_features_,
                .out_features = out_features_,
                .first_column = first,
@@ -118,36 +145,15 @@ class FloatWeights {
   using PackPanels = void (*)(const float*, std::size_t, std::size_t, std::size_t, std::size_t,
                               Element*) noexcept;
 
-  template <class Element>
-  void find_or_pack(std::span<const LinearParameters> parts, Precision precision,
-                    Executor& executor, PackPanels<Element> pack_panels) {
-    const std::size_t width = kernels_->panel_width;
-    const std::size_t byte_count =
-        (out_features_ + width - 1) / width * width * in_features_ * sizeof(Element);
-    const PackedPlace& place = parts.front().packed;
-    if (place.store == nullptr) {
-      pack(parts, executor, pack_panels, byte_count);
-      return;
-    }
-    const std::string name = place.name + ' ' + std::string(name_of(precision));
-    packed_ = place.store->find(name, byte_count);
-    if (!packed_.empty()) return;
-    pack(parts, executor, pack_panels, byte_count);
-    place.store->add(name, packed_);
-  }
-
   // A panel whose rows lie together in one float32 part is packed from where it is; any other is
   // gathered first.
   template <class Element>
-  void pack(std::span<const LinearParameters> parts, Executor& executor,
-            PackPanels<Element> pack_panels, std::size_t byte_count) {
+  void pack(std::span<const LinearParameters> parts, Precision precision, Executor& executor,
+            PackPanels<Element> pack_panels) {
     const std::size_t width = kernels_->panel_width;
     const std::size_t num_panels = (out_features_ + width - 1) / width;
-    ArenaBlock block = allocate_packed(parts, byte_count);
-    packed_ = block.bytes;
-    packed_memory_ = std::move(block.memory);
-    auto* packed = reinterpret_cast<Element*>(block.bytes.data());
-    const auto panels = [&](std::size_t, std::size_t first, std::size_t last) {
+    const std::size_t panel_bytes = width * in_features_ * sizeof(Element);
+    const auto pack_some = [&](std::size_t first, std::size_t last, std::byte* packed) {
       AlignedBuffer<float> gathered;
       for (std::size_t panel = first; panel < last; ++panel) {
         const std::size_t begin = panel * width;
@@ -165,18 +171,18 @@ class FloatWeights {
                             gathered.data() + place * in_features_);
             });
         pack_panels(rows == nullptr ? gathered.data() : rows, num_rows, in_features_, 0, 1,
-                    packed + begin * in_features_);
+                    reinterpret_cast<Element*>(packed + panel * panel_bytes));
       }
     };
-    parallel_slices(executor, num_panels, 1, panels);
+    packed_ = find_or_pack(parts, std::string(name_of(precision)), num_panels, panel_bytes,
+                           executor, pack_some);
   }
 
   const simd::Kernels* kernels_;
   void (*linear_)(const simd::LinearCall& call) noexcept = nullptr;
   std::size_t in_features_;
   std::size_t out_features_;
-  std::span<const std::byte> packed_;  // as simd::Kernels::pack_weight and its like lay it out
-  std::shared_ptr<const void> packed_memory_;  // null when it lies in a store
+  PackedWeights packed_;  // as simd::Kernels::pack_weight and its like lay it out
 };
 
 // A row of weights as 8-bit codes, for an input that is transformed across `pieces`: w x = (H w /
@@ -212,8 +218,7 @@ class Int8Weights {
     assert(width <= kMaxPanelWidth);
     const std::size_t num_panels = (out_features_ + width - 1) / width;
     const std::size_t panel_bytes = kernels_->int8_panel_bytes(in_features_);
-    packed_ = allocate_packed(parts, num_panels * panel_bytes);
-    const auto panels = [&](std::size_t, std::size_t first, std::size_t last) {
+    const auto pack_some = [&](std::size_t first, std::size_t last, std::byte* packed) {
       Panel panel;
       for (std::size_t p = first; p < last; ++p) {
         const std::size_t begin = p * width;
@@ -222,10 +227,12 @@ class Int8Weights {
                        [&](const WeightMatrix& weight, std::size_t row, std::size_t count,
                            std::size_t place) { gather(weight, row, count, place, panel); });
         kernels_->pack_int8(panel.columns.data(), panel.scales.data(), num_rows, in_features_,
-                            packed_.bytes.data() + p * panel_bytes);
+                            packed + p * panel_bytes);
       }
     };
-    parallel_slices(executor, num_panels, 1, panels);
+    const std::string form = "int8 " + std::string(name_of(kernels_->isa)) + ' ' +
+                             std::to_string(kernels_->int8_group) + ' ' + std::to_string(pieces_);
+    packed_ = find_or_pack(parts, form, num_panels, panel_bytes, executor, pack_some);
   }
 
   std::size_t byte_count() const noexcept { return packed_.bytes.size(); }
@@ -321,7 +328,7 @@ class Int8Weights {
   std::size_t in_features_;
   std::size_t out_features_;
   std::size_t pieces_ = 1;
-  ArenaBlock packed_;  // as simd::Kernels::pack_int8 lays it out
+  PackedWeights packed_;  // as simd::Kernels::pack_int8 lays it out
 };
 
 }  // namespace semblance

@@ -142,6 +142,8 @@ struct RotaryCall {
 // lanes i and i + 8, i and i + 4, i and i + 2, i and i + 1 are added.
 struct Kernels {
   Isa isa = Isa::scalar;
+  // Inputs that a lane of linear_int8 takes at a time. With isa, how pack_int8 lays its panels out.
+  std::size_t int8_group = 0;
 
   // Columns of a packed panel; packed weights are [ceil(out / panel_width), in_features,
   // panel_width], the missing columns of the last panel zero.

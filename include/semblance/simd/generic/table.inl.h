@@ -3,6 +3,7 @@ template <class Dot>
 inline Kernels make_kernels(Isa isa) noexcept {
   Kernels table;
   table.isa = isa;
+  table.int8_group = Dot::kGroup;
   table.panel_width = kPanelWidth;
   table.pack_weight = pack_weight;
   table.linear = linear<Float32>;
