@@ -12,7 +12,7 @@ function(semblance_find_package target)
 endfunction()
 
 semblance_find_package(Threads::Threads Threads)
-semblance_find_package(Eigen3::Eigen Eigen3 3.4 NO_MODULE)
+semblance_find_package(Eigen3::Eigen Eigen3 3.4...5 NO_MODULE)
 semblance_find_package(nlohmann_json::nlohmann_json nlohmann_json 3.10)
 semblance_find_package(utf8proc::utf8proc utf8proc)
 

@@ -10,6 +10,8 @@ vcpkg_cmake_configure(
     -DSEMBLANCE_INSTALL=ON)
 vcpkg_cmake_install()
 vcpkg_cmake_config_fixup(CONFIG_PATH share/cmake/semblance)
+# It says how to link, which vcpkg does not take from share.
+file(INSTALL ${CURRENT_PACKAGES_DIR}/share/pkgconfig DESTINATION ${CURRENT_PACKAGES_DIR}/lib)
+file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR}/share/pkgconfig)
 vcpkg_fixup_pkgconfig()
-file(REMOVE_RECURSE ${CURRENT_PACKAGES_DIR}/lib)
 vcpkg_install_copyright(FILE_LIST ${SOURCE_PATH}/LICENSE)
