@@ -12,7 +12,11 @@ function(semblance_find_package target)
 endfunction()
 
 semblance_find_package(Threads::Threads Threads)
-semblance_find_package(Eigen3::Eigen Eigen3 3.4...5 NO_MODULE)
+# Eigen 5 answers to no request for 3.4, and 3.4 to no range up to 5: so its version is looked at here.
+semblance_find_package(Eigen3::Eigen Eigen3 NO_MODULE)
+if(Eigen3_VERSION AND Eigen3_VERSION VERSION_LESS 3.4)
+  message(FATAL_ERROR "Eigen3: expected version 3.4 or later, found ${Eigen3_VERSION}")
+endif()
 semblance_find_package(nlohmann_json::nlohmann_json nlohmann_json 3.10)
 semblance_find_package(utf8proc::utf8proc utf8proc)
 
