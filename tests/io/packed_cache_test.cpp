@@ -91,11 +91,12 @@ TEST_F(PackedCacheTest, WritesNothingWhenNothingWasAdded) {
 }
 
 TEST_F(PackedCacheTest, OfTwoThatFoundNoneTheFirstToCommitStays) {
+  const std::string other(128, 'c');
   PackedCache early(path, "one"), late(path, "one");
   early.add("first", as_bytes(first));
   EXPECT_TRUE(early.commit());
   EXPECT_FALSE(early.commit());  // nothing new
-  late.add("first", as_bytes(second + second));
+  late.add("first", as_bytes(other));
   EXPECT_TRUE(late.commit());
   EXPECT_EQ(of("one", "first", 128), first);
   EXPECT_EQ(std::distance(std::filesystem::directory_iterator(folder.path()), {}), 1);
