@@ -43,6 +43,7 @@ class Job {
   std::size_t num_left_ = 0;
   bool abandoned_ = false;
   std::exception_ptr error_;
+  std::condition_variable done_;
 };
 
 // Puts the texts of requests that wait at the same time through the encoder together. As many
@@ -91,8 +92,10 @@ class Batcher {
     const auto now = Clock::now();
     for (std::size_t i = 0; i < job->num_texts(); ++i) waiting_.push_back({job, i, now});
     num_waiting_tokens_ += job->input_ids.size();
+    lock.unlock();
     work_.notify_one();
-    if (!done_.wait_until(lock, deadline, [&] { return job->num_left_ == 0; })) {
+    lock.lock();
+    if (!job->done_.wait_until(lock, deadline, [&] { return job->num_left_ == 0; })) {
       job->abandoned_ = true;  // what of it still waits is dropped when its turn comes
       return Outcome::timed_out;
     }
@@ -190,20 +193,25 @@ class Batcher {
     return true;
   }
 
+  // Each request is woken alone, and after the lock is free.
   void hand_out(const std::vector<Item>& batch, const std::vector<float>& embeddings,
                 std::size_t num_tokens, const std::exception_ptr& error) {
-    const std::lock_guard lock(mutex_);
-    bool some_done = false;
     for (std::size_t i = 0; i < batch.size(); ++i) {
-      Job& job = *batch[i].job;
-      if (error) job.error_ = error;
-      std::copy_n(embeddings.data() + i * dim_, dim_, job.embeddings.data() + batch[i].text * dim_);
-      some_done |= --job.num_left_ == 0;
+      std::copy_n(embeddings.data() + i * dim_, dim_,
+                  batch[i].job->embeddings.data() + batch[i].text * dim_);
     }
-    ++counts_.batches;
-    counts_.texts += batch.size();
-    counts_.tokens += num_tokens;
-    if (some_done) done_.notify_all();
+    std::vector<Job*> done;
+    {
+      const std::lock_guard lock(mutex_);
+      for (const Item& item : batch) {
+        if (error) item.job->error_ = error;
+        if (--item.job->num_left_ == 0) done.push_back(item.job.get());
+      }
+      ++counts_.batches;
+      counts_.texts += batch.size();
+      counts_.tokens += num_tokens;
+    }
+    for (Job* job : done) job->done_.notify_one();
   }
 
   const semblance::SentenceEncoder& encoder_;
@@ -212,7 +220,6 @@ class Batcher {
   const std::size_t num_threads_;
   mutable std::mutex mutex_;
   std::condition_variable work_;
-  std::condition_variable done_;
   std::deque<Item> waiting_;
   std::size_t num_waiting_tokens_ = 0;
   Counts counts_;

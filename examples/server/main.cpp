@@ -18,6 +18,7 @@
 #include "../program/load_encoder.h"
 #include "../program/model_options.h"
 #include "batcher.h"
+#include "http_server.h"
 #include "routes.h"
 #include "semblance/loaded_model.h"
 
@@ -63,7 +64,7 @@ int run(const Options& options) {
   server::Batcher batcher(encoder, options.batcher);
   server::Service service{encoder, batcher, {}, options.service, {}};
 
-  httplib::Server http;
+  server::HttpServer http;
   http.new_task_queue = [&] { return new httplib::ThreadPool(options.connections); };
   int listening = -1;
   http.set_socket_options([&](int socket) {
@@ -98,7 +99,7 @@ int run(const Options& options) {
     ::sigwait(&signals, &signal_number);
     service.stopping = true;
     while (!ended && !http.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
-    http.stop();  // no new connections; those that are open get their answers
+    http.end();
   });
   const bool served = http.listen_after_bind();
   ended = true;

@@ -36,6 +36,27 @@ def post(server, path, body):
         return error.code, json.load(error)
 
 
+def address_of(server):
+    return "127.0.0.1", int(server.url.rpartition(":")[2])
+
+
+def embed_request(text, *headers):
+    body = json.dumps({"inputs": text}).encode()
+    head = ["POST /embed HTTP/1.1", "Host: x", f"Content-Length: {len(body)}", *headers]
+    return "\r\n".join([*head, "", ""]).encode(), body
+
+
+def answer_of(connection):
+    answer = http.client.HTTPResponse(connection)
+    answer.begin()
+    return answer.status, json.loads(answer.read())
+
+
+def processor_seconds(pid):
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def get(server, path):
     with urllib.request.urlopen(server.url + path, timeout=60) as answer:
         return answer.read().decode()
@@ -200,12 +221,12 @@ def test_sigterm_lets_open_requests_finish(start):
     thread.join()
     assert results[0][0] == 200
     with pytest.raises(OSError):
-        socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=5)
+        socket.create_connection(address_of(server), timeout=5)
 
 
 def test_a_slow_or_broken_client_does_no_harm(start):
     server = start("--connections", "4")
-    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    address = address_of(server)
     half = socket.create_connection(address)
     half.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
     gone = socket.create_connection(address)
@@ -236,19 +257,57 @@ def test_says_what_is_wrong_at_the_start(start):
     assert second.returncode == 1 and "cannot listen" in second.stderr
 
 
-def test_health_follows_the_keep_alive_connection(start):
+def test_idle_connections_cost_nothing_and_end_with_the_server(start):
     server = start()
-    connection = http.client.HTTPConnection("127.0.0.1", int(server.url.rpartition(":")[2]), timeout=30)
-    for _ in range(20):
-        connection.request("GET", "/healthz")
-        answer = connection.getresponse()
-        assert answer.status == 200 and answer.read() == b"ok\n"
-    connection.close()
+    connections = [http.client.HTTPConnection(*address_of(server), timeout=30) for _ in range(64)]
+    for connection in connections:
+        for _ in range(3):
+            connection.request("GET", "/healthz")
+            answer = connection.getresponse()
+            assert answer.status == 200 and answer.read() == b"ok\n"
+    before = processor_seconds(server.process.pid)
+    time.sleep(2)
+    assert processor_seconds(server.process.pid) - before < 0.05
+    stopping = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - stopping < 2.5  # they could stay for five seconds
+
+
+def test_requests_may_come_before_the_answer_to_the_last(start, encode, sentences):
+    server = start()
+    with socket.create_connection(address_of(server), timeout=20) as connection:
+        connection.sendall(b"".join(part for text in sentences for part in embed_request(text)))
+        file = connection.makefile("rb")
+        for expected in encode(sentences, "--normalize"):
+            assert file.readline() == b"HTTP/1.1 200 OK\r\n"
+            length = int(http.client.parse_headers(file)["Content-Length"])
+            assert np.array_equal(np.float32(json.loads(file.read(length))[0]), expected)
+
+
+def test_a_client_that_asks_first_is_told_to_go_on(start, encode):
+    server = start()
+    with socket.create_connection(address_of(server), timeout=20) as connection:
+        head, body = embed_request("fine", "Expect: 100-continue")
+        connection.sendall(head)
+        assert connection.recv(1 << 16) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(body)
+        status, vectors = answer_of(connection)
+        assert status == 200 and np.array_equal(np.float32(vectors), encode(["fine"], "--normalize"))
+
+
+def test_a_large_answer_comes_whole_to_a_slow_reader(start, encode, sentences):
+    server = start()
+    texts = (sentences * 2048)[:2048]
+    with socket.create_connection(address_of(server), timeout=20) as connection:
+        connection.sendall(b"".join(embed_request(texts)))
+        time.sleep(1)
+        status, vectors = answer_of(connection)
+    assert status == 200 and np.array_equal(np.float32(vectors), encode(texts, "--normalize"))
 
 
 def test_many_connections_may_come_at_once(start):
     server = start()
-    address = ("127.0.0.1", int(server.url.rpartition(":")[2]))
+    address = address_of(server)
     server.process.send_signal(signal.SIGSTOP)  # so that none is accepted before the last has come
     try:
         connections = [socket.create_connection(address, timeout=0.9) for _ in range(100)]
