@@ -25,7 +25,8 @@ bool comes_to(int file, short events, int timeout_ms, int ended = -1) {
   return found > 0 && files[0].revents != 0;
 }
 
-// A socket that the library has given timeouts. What is written waits until the client is to see it.
+// A socket that the library has given timeouts. What is written waits until the client is to see
+// it.
 class Connection : public httplib::Stream {
  public:
   explicit Connection(socket_t socket) : socket_(socket) {}

@@ -13,7 +13,8 @@ class HttpServer : public httplib::Server {
   HttpServer();
   ~HttpServer() override;
 
-  // Takes no more connections and ends those that are idle; requests that are open get their answers.
+  // Takes no more connections and ends those that are idle; requests that are open get their
+  // answers.
   void end();
 
  private:
