@@ -16,7 +16,13 @@ namespace semblance::simd::scalar {
 
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kPanelVecs = 1;
+// Rows of a tile share its weights. Where fma is a call they gain nothing by it, and each height of
+// a tile takes a second of every compilation.
+#if defined(__FP_FAST_FMAF) || defined(__FMA__)
 inline constexpr std::size_t kTileRows = 4;
+#else
+inline constexpr std::size_t kTileRows = 1;
+#endif
 
 struct FloatVec {
   float lane[kLanes];
