@@ -392,6 +392,20 @@ def st_all_modes(folder):  # every mode beside every other, each without the pro
     expect_sentence_transformer(folder, 204, ("query",))
 
 
+@case("st-prompt-without-sep")
+def st_without_sep(folder):  # a tokenizer that puts no token behind a text: the whole prompt is left out of the mean
+    _, Pooling, _, _, _ = st_modules()
+    save_sentence_transformer(folder, 207, [Pooling(16, pooling_mode="mean", include_prompt=False)], prompts={"query": QUERY})
+    tokenizer = json.loads((folder / "tokenizer.json").read_text())
+    for name in ("single", "pair"):
+        template = tokenizer["post_processor"][name]
+        tokenizer["post_processor"][name] = [piece for piece in template if piece.get("SpecialToken", {}).get("id") != "[SEP]"]
+    write_json(folder / "tokenizer.json", tokenizer)
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    write_json(folder / "tokenizer_config.json", {**config, "tokenizer_class": "PreTrainedTokenizerFast"})
+    expect_sentence_transformer(folder, 207, ("query",))
+
+
 @case("st-concatenated-old")
 def st_concatenated_old(folder):  # flags give cls, max, mean, ...: the order of the flags' list, not the file's
     small_bert(folder / "0_Transformer", 205)
@@ -568,6 +582,19 @@ def roformer_value(folder):  # rotary values too; embedding_size unlike hidden_s
     model = randomise(RoFormerModel(roformer_config(hidden_size=24, embedding_size=10, rotary_value=True, num_attention_heads=3)), 308)
     model.save_pretrained(folder)
     expect_encoder(folder, model, 308)
+
+
+@case("roformer-f16", "roformer-bf16-bin")
+def roformer_half(folder):  # the saved table of positions is rounded too, and transformers uses it so
+    write_tokenizer(folder)
+    dtype = torch.bfloat16 if "bf16" in folder.name else torch.float16
+    model = randomise(RoFormerModel(roformer_config(num_hidden_layers=2, rotary_value="bf16" in folder.name)), 311)
+    model.config.save_pretrained(folder)
+    state = {k: v.to(dtype) for k, v in model.state_dict().items()}
+    assert "encoder.embed_positions.weight" in state
+    torch.save(state, folder / "pytorch_model.bin") if "bin" in folder.name else save_weights(folder, state)
+    model.load_state_dict({k: v.float() for k, v in state.items()})
+    expect_encoder(folder, model, 311)
 
 
 class PooledRoFormer(torch.nn.Module):

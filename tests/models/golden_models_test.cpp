@@ -43,6 +43,8 @@ const char* const kModels[] = {
     "system-roformer-sim",
     "system-roformer-sim-small",
     "roformer-value-projected",
+    "roformer-f16",
+    "roformer-bf16-bin",
     "distilbert",
     "distilbert-mlm",
     "ernie",

@@ -30,6 +30,7 @@ struct AbsolutePositions {
 template <LayerScalar Scalar>
 class RotaryPositions {
  public:
+  // By that formula.
   RotaryPositions(std::size_t max_positions, std::size_t head_dim, bool rotary_value)
       : rotary_value_(rotary_value),
         num_pairs_(head_dim / 2),
@@ -41,6 +42,20 @@ class RotaryPositions {
         sine_[position * num_pairs_ + i] = static_cast<Scalar>(std::sin(angle));
         cosine_[position * num_pairs_ + i] = static_cast<Scalar>(std::cos(angle));
       }
+    }
+  }
+
+  // From a saved table [max_positions, head_dim], each row of which holds the sines of the pairs
+  // and then their cosines.
+  RotaryPositions(const TensorView& table, bool rotary_value)
+      : rotary_value_(rotary_value),
+        num_pairs_(table.shape[1] / 2),
+        sine_(table.shape[0] * num_pairs_),
+        cosine_(table.shape[0] * num_pairs_) {
+    for (std::size_t position = 0; position < table.shape[0]; ++position) {
+      const std::size_t first = position * num_pairs_;
+      copy_elements(table, 2 * first, num_pairs_, sine_.data() + first);
+      copy_elements(table, 2 * first + num_pairs_, num_pairs_, cosine_.data() + first);
     }
   }
 

@@ -42,8 +42,7 @@ std::unique_ptr<EncoderModel<Scalar>> load_encoder(const ModelConfig& config,
   };
   if (config.model_type == "roformer") {
     return build(roformer_parameters(*files, config, precision),
-                 RotaryPositions<Scalar>(config.max_position_embeddings, config.head_dim(),
-                                         config.rotary_value));
+                 roformer_positions<Scalar>(*files, config));
   }
   if (config.model_type == "distilbert") {
     return build(distilbert_parameters(*files, config, precision), AbsolutePositions{});
