@@ -239,6 +239,8 @@ def folders():
     ids = tokenizer_json(lambda j: j["post_processor"]["special_tokens"]["[CLS]"].update(ids=[9]))
     twice = tokenizer_json(lambda j: j.update(normalizer={"type": "Sequence", "normalizers": [{"type": "Lowercase"}, j["normalizer"]]}))
     no_post = tokenizer_json(lambda j: j.update(post_processor=None))
+    padding = {"strategy": "BatchLongest", "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0, "pad_type_id": 0, "pad_token": "[PAD]"}
+    padded = tokenizer_json(lambda j: j.update(added_tokens=j["added_tokens"][1:], padding=padding))
     files = lambda **kw: {k.replace("__", "."): v for k, v in kw.items()}
     txt = VOCAB_TXT
     yield "tokenizer_config.json decides about case", files(tokenizer__json=plain, tokenizer_config__json={**bert, "do_lower_case": False})
@@ -263,6 +265,16 @@ def folders():
     yield "extra special tokens, empty", files(vocab__txt=txt, tokenizer_config__json={**bert, "extra_special_tokens": [], "additional_special_tokens": ["<q>"]})
     yield "extra special tokens with names", files(vocab__txt=txt, tokenizer_config__json={**bert, "extra_special_tokens": {"img_token": "<img>"}})
     yield "extra special tokens in two files", files(vocab__txt=txt, tokenizer_config__json={**bert, "extra_special_tokens": ["<z>"]}, special_tokens_map__json={"additional_special_tokens": ["<w>"], "extra_special_tokens": ["<v>"]})
+    yield "extra special tokens in two files, empty in the first", files(vocab__txt=txt, tokenizer_config__json={**bert, "additional_special_tokens": []}, special_tokens_map__json={"additional_special_tokens": ["<w>"]})
+    yield "extra special tokens in the second file alone", files(vocab__txt=txt, tokenizer_config__json=bert, special_tokens_map__json={"additional_special_tokens": ["<w>"]})
+    yield "extra special tokens with names beside older ones", files(vocab__txt=txt, tokenizer_config__json={**bert, "extra_special_tokens": {"img_token": "<img>"}, "additional_special_tokens": ["<q>"]})
+    yield "no mask token", files(vocab__txt=txt, tokenizer_config__json={**bert, "mask_token": None})
+    yield "no mask token after all", files(vocab__txt=txt, tokenizer_config__json=bert, special_tokens_map__json={"mask_token": None, "pad_token": None})
+    yield "added_tokens.json has an extra special token", files(vocab__txt=txt, tokenizer_config__json={**bert, "additional_special_tokens": ["<Q>"]}, special_tokens_map__json={"additional_special_tokens": ["<Q>"]}, added_tokens__json={"<Q>": 11})
+    yield "added_tokens.json has a token that only the class names", files(vocab__txt=txt, tokenizer_config__json=bert, added_tokens__json={"[MASK]": 4})
+    yield "never_split", files(vocab__txt=txt, tokenizer_config__json={**bert, "never_split": ["[MASK]", "<x>"]})
+    yield "pad token of the padding as written", files(tokenizer__json=padded, tokenizer_config__json=fast)
+    yield "no pad token but in the padding as written", files(tokenizer__json=padded, tokenizer_config__json={**fast, "pad_token": None})
     yield "class from config.json", files(tokenizer__json=kept, config__json={"model_type": "bert", "tokenizer_class": "PreTrainedTokenizerFast"})
     yield "DistilBertTokenizer", files(vocab__txt=txt, tokenizer_config__json={"tokenizer_class": "DistilBertTokenizer", "do_lower_case": False}, config__json={"model_type": "distilbert"})
     yield "ErnieTokenizer takes tokenizer.json as written", files(tokenizer__json=kept, tokenizer_config__json={"tokenizer_class": "ErnieTokenizer"}, config__json={"model_type": "ernie"})

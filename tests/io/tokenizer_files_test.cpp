@@ -124,9 +124,6 @@ TEST(LoadTokenizer, RefusesOtherKindsByName) {
 }
 
 TEST(LoadTokenizer, RefusesSettingsThatWouldChangeIds) {
-  EXPECT_EQ(complaint_about_config(R"({"never_split": ["a"]})"),
-            "tokenizer_config.json: \"never_split\": expected no tokens, found an array");
-  EXPECT_EQ(complaint_about_config(R"({"never_split": []})"), "loads");
   EXPECT_EQ(complaint_about_config(R"({"truncation_side": "left"})"),
             "tokenizer_config.json: \"truncation_side\": expected \"right\", found \"left\"");
   EXPECT_EQ(complaint_about_config(R"({"split_special_tokens": true})"),

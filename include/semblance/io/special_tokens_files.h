@@ -28,7 +28,7 @@ inline constexpr std::array<std::string_view, 7> kSpecialTokenKeys = {
 // loads a tokenizer (tokenization_utils_base.py, _from_pretrained;
 // tokenization_utils_tokenizers.py, TokenizersBackend.__init__):
 //
-// - tokenizer_config.json names the special tokens ("cls_token": ...);
+// - tokenizer_config.json names the special tokens ("cls_token": ...), null none;
 // - added_tokens_decoder there settles how each is matched. Without it, special_tokens_map.json has
 //   the last word on the names, and added_tokens.json and then tokenizer.json's added_tokens settle
 //   the matching;
@@ -41,7 +41,7 @@ class SpecialTokens {
  public:
   // `defaults` are special tokens that hold where no file names them.
   explicit SpecialTokens(const std::vector<std::pair<std::string, std::string>>& defaults) {
-    for (const auto& [key, content] : defaults) set(key, plain(content));
+    for (const auto& [key, content] : defaults) set_default(key, content);
   }
 
   // Any file may be absent. `json_tokens` are tokenizer.json's, empty where there is no such file.
@@ -58,7 +58,7 @@ class SpecialTokens {
     } else {
       if (special_tokens_map != nullptr) read_names(*special_tokens_map, true);
       if (added_tokens != nullptr) {
-        const std::set<std::string> names = named_contents();
+        const std::set<std::string> names = contents_in_files();
         for (const auto& [content, id] : added_tokens->members()) {
           const bool special = names.contains(std::string(content));
           decoder_[token_id(id)] = {
@@ -67,18 +67,24 @@ class SpecialTokens {
       }
       for (const auto& [id, token] : json_tokens) decoder_[id] = token;
     }
+    if (!extra_) extra_ = older_extra_;
     std::map<std::string_view, const AddedToken*> known;  // of equal ones, that of the largest id
     for (const auto& [id, token] : decoder_) known[token.content] = &token;
-    for (auto& [key, token] : named_) {
-      const auto found = known.find(token.content);
-      if (found != known.end()) token = *found->second;
+    for (Named& named : named_) {
+      const auto found = known.find(named.token.content);
+      if (found != known.end()) named.token = *found->second;
     }
+  }
+
+  // For a key that no file has.
+  void set_default(std::string_view key, std::string content) {
+    if (!places_.contains(key)) place_of(key).token = plain(std::move(content));
   }
 
   // The spelling of a special token, such as "cls_token"; empty when none has that name.
   std::string content(std::string_view key) const {
     const auto found = places_.find(key);
-    return found == places_.end() ? std::string() : named_[found->second].second.content;
+    return found == places_.end() ? std::string() : named_[found->second].token.content;
   }
 
   // Puts the tokens behind those that are there.
@@ -87,6 +93,7 @@ class SpecialTokens {
     std::set<std::string> contents;
     for (const AddedToken& token : tokens) contents.insert(token.content);
     const auto append = [&](const AddedToken& token, bool special) {
+      if (token.content.empty()) return;
       tokens.push_back(token);
       tokens.back().special |= special;
       contents.insert(token.content);
@@ -98,7 +105,8 @@ class SpecialTokens {
     for (const AddedToken* token : named_in_order()) {
       if (!contents.contains(token->content)) append(*token, true);
     }
-    for (const AddedToken& token : extra_) {
+    if (!extra_) return;
+    for (const AddedToken& token : *extra_) {
       if (!contents.contains(token.content)) append(token, false);
     }
   }
@@ -110,13 +118,31 @@ class SpecialTokens {
     }
     bool operator()(const AddedToken& a, const AddedToken& b) const { return parts(a) < parts(b); }
   };
+  struct Named {
+    std::string key;
+    AddedToken token;  // empty where a file says null
+    bool in_file = false;
+  };
 
   static AddedToken plain(std::string content) {
     return {.content = std::move(content), .normalized = false, .special = true};
   }
   std::set<std::string> named_contents() const {
     std::set<std::string> contents;
-    for (const auto& [key, token] : named_) contents.insert(token.content);
+    for (const Named& named : named_) contents.insert(named.token.content);
+    return contents;
+  }
+  // Those of BERT's seven keys, and the extra ones of the newer name.
+  std::set<std::string> contents_in_files() const {
+    std::set<std::string> contents;
+    for (const std::string_view key : kSpecialTokenKeys) {
+      const auto found = places_.find(key);
+      if (found == places_.end() || !named_[found->second].in_file) continue;
+      contents.insert(named_[found->second].token.content);
+    }
+    if (extra_) {
+      for (const AddedToken& token : *extra_) contents.insert(token.content);
+    }
     return contents;
   }
   // The seven of BERT's kind come first, in their own order.
@@ -124,21 +150,26 @@ class SpecialTokens {
     std::vector<const AddedToken*> tokens;
     for (const std::string_view key : kSpecialTokenKeys) {
       const auto found = places_.find(key);
-      if (found != places_.end()) tokens.push_back(&named_[found->second].second);
+      if (found != places_.end()) tokens.push_back(&named_[found->second].token);
     }
-    for (const auto& [key, token] : named_) {
-      const auto known = std::find(kSpecialTokenKeys.begin(), kSpecialTokenKeys.end(), key);
-      if (known == kSpecialTokenKeys.end()) tokens.push_back(&token);
+    for (const Named& named : named_) {
+      if (!is_known(named.key)) tokens.push_back(&named.token);
     }
     return tokens;
   }
-  void set(std::string_view key, AddedToken token) {
+  static bool is_known(std::string_view key) {
+    return std::find(kSpecialTokenKeys.begin(), kSpecialTokenKeys.end(), key) !=
+           kSpecialTokenKeys.end();
+  }
+  Named& place_of(std::string_view key) {
     const auto [place, inserted] = places_.emplace(key, named_.size());
-    if (inserted) {
-      named_.emplace_back(key, std::move(token));
-    } else {
-      named_[place->second].second = std::move(token);
-    }
+    if (inserted) named_.push_back({.key = std::string(key), .token = {}});
+    return named_[place->second];
+  }
+  void set(std::string_view key, AddedToken token) {
+    Named& named = place_of(key);
+    named.token = std::move(token);
+    named.in_file = true;
   }
 
   // A string or an AddedToken object.
@@ -150,30 +181,42 @@ class SpecialTokens {
 
   void read_names(const JsonValue& root, bool from_map) {
     const auto special = from_map ? std::optional(true) : std::nullopt;
+    std::optional<JsonValue> extra;
+    std::optional<JsonValue> older;
     for (const auto& [key, value] : root.members()) {
-      if (key == "extra_special_tokens" || key == "additional_special_tokens") continue;
-      if (key.ends_with("_token") && (value.is_string() || value.is_object())) {
+      if (key == "extra_special_tokens") {
+        extra = value;
+      } else if (key == "additional_special_tokens") {
+        older = value;
+      } else if (key.ends_with("_token") && (value.is_string() || value.is_object())) {
         set(key, from_json(value, special));
+      } else if (is_known(key) && value.is_null()) {
+        set(key, {});
       }
     }
-    // The older name counts where the newer is absent or empty, here and in the file read before.
-    const auto extra = root.find("extra_special_tokens");
-    const auto older = root.find("additional_special_tokens");
-    if (extra && (extra->size() != 0 || !older)) {
-      read_extra(*extra, special);
-    } else if (older && extra_.empty()) {
-      read_extra(*older, special);
+    // In tokenizer_config.json the older name counts where the newer is absent or empty. What the
+    // special_tokens_map.json has by the older name counts where neither file has the newer.
+    if (!from_map && older && (!extra || extra->is_null() || extra->size() == 0)) {
+      extra = std::exchange(older, std::nullopt);
     }
+    if (extra && extra->is_object()) {
+      for (const auto& [name, token] : extra->members()) set(name, from_json(token, special));
+      extra_.reset();
+    } else if (extra) {
+      extra_ = extended(std::move(extra_).value_or(std::vector<AddedToken>()), *extra, special);
+    }
+    if (older) older_extra_ = extended({}, *older, special);
   }
-  void read_extra(const JsonValue& tokens, std::optional<bool> special) {
-    if (tokens.is_object()) {
-      for (const auto& [name, token] : tokens.members()) set(name, from_json(token, special));
-      return;
+  // The tokens and those of a list, each once; null has none.
+  static std::vector<AddedToken> extended(std::vector<AddedToken> tokens, const JsonValue& list,
+                                          std::optional<bool> special) {
+    if (list.is_null()) return tokens;
+    std::set<AddedToken, Less> seen(tokens.begin(), tokens.end());
+    for (const JsonValue& value : list.elements()) {
+      AddedToken token = from_json(value, special);
+      if (seen.insert(token).second) tokens.push_back(std::move(token));
     }
-    for (const JsonValue& token : tokens.elements()) {
-      AddedToken extra = from_json(token, special);
-      if (extra_seen_.insert(extra).second) extra_.push_back(std::move(extra));
-    }
+    return tokens;
   }
 
   static std::int32_t id_from_key(std::string_view key, const JsonValue& decoder) {
@@ -192,10 +235,10 @@ class SpecialTokens {
     return static_cast<std::int32_t>(id);
   }
 
-  std::vector<std::pair<std::string, AddedToken>> named_;   // in the order they came
+  std::vector<Named> named_;                                // in the order they came
   std::map<std::string, std::size_t, std::less<>> places_;  // of each key in named_
-  std::vector<AddedToken> extra_;
-  std::set<AddedToken, Less> extra_seen_;
+  std::optional<std::vector<AddedToken>> extra_;        // extra_special_tokens, where it is a list
+  std::optional<std::vector<AddedToken>> older_extra_;  // additional_special_tokens beside it
   std::map<std::int32_t, AddedToken> decoder_;
 };
 

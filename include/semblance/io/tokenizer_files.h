@@ -49,8 +49,8 @@ struct LoadedTokenizer {
 //   post-processor and WordPiece parameters do not count then, even where they say otherwise;
 // - tokenizer_class PreTrainedTokenizerFast or TokenizersBackend: tokenizer.json as it is written.
 //
-// Throws FileError, FormatError, and ConfigError for what is not supported: another class, a
-// non-empty never_split, truncation_side "left", split_special_tokens.
+// never_split counts for neither, as there. Throws FileError, FormatError, and ConfigError for what
+// is not supported: another class, truncation_side "left", split_special_tokens.
 LoadedTokenizer load_tokenizer(const ModelFolder& folder,
                                const TokenizerFilesOptions& options = {});
 inline LoadedTokenizer load_tokenizer(const std::string& folder,
@@ -120,9 +120,6 @@ inline std::optional<std::size_t> model_max_length_from(const JsonValue& config)
 }
 
 inline void refuse_unsupported(const JsonValue& config) {
-  if (const auto never_split = config.find("never_split")) {
-    if (never_split->size() != 0 || !never_split->is_array()) throw never_split->error("no tokens");
-  }
   if (const auto side = config.find("truncation_side")) {
     if (side->as_string() != "right") throw side->error("\"right\"");
   }
@@ -203,6 +200,7 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
   if (kind == TokenizerKind::kAsWritten) {
     detail::SpecialTokens tokens({});
     tokens.read(pointer(config_root), pointer(map_root), pointer(added_root), json.added_tokens);
+    if (json.pad_token) tokens.set_default("pad_token", *json.pad_token);
     tokens.append_to(config.added_tokens);
   } else {
     detail::SpecialTokens tokens({{"unk_token", "[UNK]"},

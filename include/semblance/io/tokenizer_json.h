@@ -21,6 +21,7 @@ namespace semblance {
 struct TokenizerJson {
   TokenizerConfig config;
   std::vector<std::pair<std::int32_t, AddedToken>> added_tokens;  // in the file's order, as written
+  std::optional<std::string> pad_token;                           // of its padding
 };
 
 namespace detail {
@@ -200,6 +201,9 @@ inline TokenizerJson read_tokenizer_json(const FileSource& source) {
   if (const auto truncation = root.find("truncation")) {
     const auto direction = truncation->find("direction");
     if (direction && direction->as_string() != "Right") throw direction->error("\"Right\"");
+  }
+  if (const auto padding = root.find("padding")) {
+    result.pad_token = padding->optional_string("pad_token");
   }
   if (const auto added = root.find("added_tokens")) {
     for (const JsonValue& token : added->elements()) {
