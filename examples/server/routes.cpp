@@ -136,6 +136,11 @@ Embeddings embed(Service& service, std::span<const std::string> texts,
               "input");
     }
   }
+  try {
+    service.encoder.model().require_embeddings(job->input_ids);
+  } catch (const semblance::ConfigError& error) {
+    invalid(error.what(), "input");
+  }
   switch (service.batcher.encode(job, deadline)) {
     case Batcher::Outcome::done: break;
     case Batcher::Outcome::turned_away:

@@ -154,9 +154,11 @@ SEMBLANCE_FUNCTION void SentenceEncoder::encode_into(std::span<const std::string
   const std::string_view prompt = prompt_of(options);
   const std::size_t limit = limit_of(options);
   if (!options.pooling && !model_->pool_prompt && !prompt.empty()) {
-    // [CLS] and the prompt's own tokens, without the closing [SEP].
+    // [CLS] and the prompt's own tokens, without a special one at the end, which is [SEP].
     scratch->input_ids.clear();
-    plan.num_prompt_tokens = append_ids({}, prompt, limit, *scratch).num_tokens - 1;
+    plan.num_prompt_tokens = append_ids({}, prompt, limit, *scratch).num_tokens;
+    const auto& ids = scratch->input_ids;
+    if (!ids.empty() && model_->tokenizer->is_special(ids.back())) --plan.num_prompt_tokens;
   }
 
   Run run(options, texts.size());
@@ -194,8 +196,10 @@ SEMBLANCE_FUNCTION TokenCount SentenceEncoder::append_ids(std::string_view text,
     scratch.prompted.assign(prompt).append(text);
     text = scratch.prompted;
   }
-  return model_->tokenizer->append_input_ids(text, {.max_length = limit}, scratch.tokenizer,
-                                             scratch.input_ids);
+  const TokenCount count = model_->tokenizer->append_input_ids(
+      text, {.max_length = limit}, scratch.tokenizer, scratch.input_ids);
+  model_->require_embeddings(std::span(scratch.input_ids).last(count.num_tokens));
+  return count;
 }
 
 SEMBLANCE_FUNCTION std::size_t SentenceEncoder::limit_of(

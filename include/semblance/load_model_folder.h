@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -129,28 +131,43 @@ inline void apply_sentence_transformers(const SentenceTransformersConfig& config
   model.truncate_dim = config.truncate_dim;
 }
 
-inline void check_vocabulary(const BertTokenizer& tokenizer, const LoadedModel& model) {
-  if (tokenizer.id_limit() <= model.config.vocab_size) return;
-  throw ConfigError(model.folder + "/config.json", "vocab_size",
-                    "at least the " + std::to_string(tokenizer.id_limit()) +
-                        " entries of the tokenizer's vocabulary",
-                    std::to_string(model.config.vocab_size));
+// The vocabulary and what stands around every text must have embeddings. An added token may lack
+// one as long as no text has it.
+inline void check_vocabulary(const BertTokenizer& tokenizer, const ModelFolder& folder,
+                             const ModelConfig& config) {
+  std::size_t limit = tokenizer.config().vocabulary.id_limit();
+  for (const TemplatePiece& piece : tokenizer.config().post_processor.single) {
+    if (piece.token_type_id != 0) {
+      throw ConfigError(folder.join("tokenizer.json"), "post_processor.single",
+                        "token type 0 for all of a text", std::to_string(piece.token_type_id));
+    }
+    limit = std::max(limit, static_cast<std::size_t>(piece.id) + 1);
+  }
+  if (limit <= config.vocab_size) return;
+  throw ConfigError(
+      folder.join("config.json"), "vocab_size",
+      "at least the " + std::to_string(limit) + " entries of the tokenizer's vocabulary",
+      std::to_string(config.vocab_size));
+}
+
+// transformers would change the weights by those of the adapter, or load another model's.
+inline void refuse_adapter(const ModelFolder& folder) {
+  constexpr std::string_view kFile = "adapter_config.json";
+  if (!folder.find(kFile)) return;
+  throw ConfigError(folder.join(kFile), "", "a model without an adapter",
+                    "an adapter of PEFT: merge it into the weights");
 }
 
 inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
                                                const LoadOptions& options) {
   auto model = std::make_unique<LoadedModel>();
   model->folder = folder.path();
-  SentenceTransformersConfig settings;
+  // Without modules.json nothing else of sentence-transformers counts.
   const auto modules = options.use_modules ? read_sentence_transformers_config(folder)
                                            : std::optional<SentenceTransformersConfig>();
-  if (modules) {
-    settings = *modules;
-  } else {
-    // The limit and the lower-casing of sentence_bert_config.json belong to the tokenizer.
-    read_transformer_options(folder, settings);
-  }
+  const SentenceTransformersConfig settings = modules.value_or(SentenceTransformersConfig());
   const ModelFolder transformer = folder.subfolder(settings.transformer_folder);
+  refuse_adapter(transformer);
 
   model->config = read_model_config(transformer);
   TokenizerFilesOptions tokenizer_options;
@@ -180,7 +197,7 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
     read_tokenizer();
   }
   model->tokenizer = std::make_unique<const BertTokenizer>(std::move(tokenizer->tokenizer));
-  check_vocabulary(*model->tokenizer, *model);
+  check_vocabulary(*model->tokenizer, transformer, model->config);
   const auto limit =
       settings.max_seq_length ? settings.max_seq_length : tokenizer->model_max_length;
   model->max_length = model->config.max_position_embeddings;
@@ -202,6 +219,17 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
 }
 
 }  // namespace detail
+
+SEMBLANCE_FUNCTION void LoadedModel::require_embeddings(
+    std::span<const std::int32_t> input_ids) const {
+  if (tokenizer->id_limit() <= config.vocab_size) return;
+  for (const std::int32_t id : input_ids) {
+    if (id < 0 || static_cast<std::size_t>(id) < config.vocab_size) continue;
+    throw ConfigError(folder, "vocab_size", "an embedding for every token of a text",
+                      "none for \"" + std::string(tokenizer->token(id)) + "\", id " +
+                          std::to_string(id) + " of " + std::to_string(config.vocab_size));
+  }
+}
 
 SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& path,
                                                                   const LoadOptions& options) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -39,6 +40,10 @@ struct LoadedModel {
   std::optional<std::string> default_prompt_name;
   std::string similarity_fn_name = "cosine";
   std::optional<std::size_t> truncate_dim;
+
+  // Throws ConfigError for an id without a row in the table of word embeddings, as an added token
+  // may have.
+  void require_embeddings(std::span<const std::int32_t> input_ids) const;
 };
 
 // Reads a folder and checks that its parts fit one another. Throws FileError, FormatError,

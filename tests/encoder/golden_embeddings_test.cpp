@@ -55,19 +55,18 @@ TEST_P(BareFolders, EveryPoolingEqualsTheReference) {
 
 TEST_P(BareFolders, TheDefaultIsTheRawClsVector) { expect_equal("cls", {}); }
 
-INSTANTIATE_TEST_SUITE_P(Folders, BareFolders,
-                         ::testing::Values("bert-mlm", "bert-mlm-bin", "bert-mlm-bin-legacy",
-                                           "bert-mlm-bin-sharded", "bert-f16", "bert-bf16",
-                                           "bert-f64", "bert-sharded-gamma-beta", "bert-relu-cased",
-                                           "bert-silu-types1", "bert-tanh-types3",
-                                           "bert-gelu-pytorch-tanh", "bert-wide",
-                                           "system-bert-base-chinese", "system-roberta-wwm-ext",
-                                           "system-erlangshen-simcse", "system-simbert-base",
-                                           "system-simbert-small", "distilbert", "distilbert-mlm",
-                                           "ernie", "ernie-without-task-id", "bert-use-task-id",
-                                           "system-roformer-char", "system-roformer-sim",
-                                           "system-roformer-sim-small", "roformer-value-projected"),
-                         identifier);
+INSTANTIATE_TEST_SUITE_P(
+    Folders, BareFolders,
+    ::testing::Values("bert-mlm", "bert-mlm-bin", "bert-mlm-bin-legacy", "bert-mlm-bin-sharded",
+                      "bert-f16", "bert-bf16", "bert-f64", "bert-sharded-gamma-beta",
+                      "bert-relu-cased", "bert-silu-types1", "bert-tanh-types3",
+                      "bert-gelu-pytorch-tanh", "bert-wide", "system-bert-base-chinese",
+                      "system-roberta-wwm-ext", "system-erlangshen-simcse", "system-simbert-base",
+                      "system-simbert-small", "distilbert", "distilbert-mlm", "ernie",
+                      "ernie-without-task-id", "bert-use-task-id", "system-roformer-char",
+                      "system-roformer-sim", "system-roformer-sim-small",
+                      "roformer-value-projected", "roformer-f16", "roformer-bf16-bin"),
+    identifier);
 
 // Folders of sentence-transformers, in its old schema and in that of release 6.
 class SentenceTransformersFolders : public GoldenEmbeddings {};
@@ -90,7 +89,7 @@ INSTANTIATE_TEST_SUITE_P(Folders, SentenceTransformersFolders,
                          ::testing::Values("st-all-modes-prompts", "st-cls-normalize-old",
                                            "st-concatenated-old", "st-dense-chain-old",
                                            "st-distiluse-old", "st-layernorm", "st-max-prompts",
-                                           "st-mean-dense-normalize"),
+                                           "st-mean-dense-normalize", "st-prompt-without-sep"),
                          identifier);
 
 }  // namespace

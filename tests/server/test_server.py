@@ -170,6 +170,17 @@ def test_text_embeddings_inference_routes(start, encode, sentences):
     assert json.loads(get(server, "/info"))["model_id"] == "bert-mlm"
 
 
+def test_a_token_without_an_embedding_is_a_bad_request(start, tmp_path):
+    shutil.copytree(GOLDEN / "bert-mlm", tmp_path / "model")
+    config = json.loads((tmp_path / "model" / "tokenizer_config.json").read_text())
+    config["additional_special_tokens"] = ["<new>"]
+    (tmp_path / "model" / "tokenizer_config.json").write_text(json.dumps(config))
+    server = start(model=str(tmp_path / "model"))
+    status, answer = post(server, "/embed", {"inputs": ["fine", "a <new> one"]})
+    assert status == 400 and '"<new>"' in answer["error"]
+    assert post(server, "/embed", {"inputs": "fine"})[0] == 200
+
+
 def test_requests_at_the_same_time_are_encoded_together(start, encode, sentences):
     server = start("--max-delay-ms", "300")
     expected = encode(sentences, "--normalize")

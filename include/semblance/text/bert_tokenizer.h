@@ -71,13 +71,15 @@ class BertTokenizer {
   std::string_view token(std::int32_t id) const noexcept;
   std::optional<std::int32_t> id(std::string_view token) const;
 
-  // Largest id of any token, added or not, plus one: the rows that an embedding table must have.
+  // Largest id of any token, added or not, plus one: the rows of an embedding table for all of them.
   std::size_t id_limit() const noexcept { return id_limit_; }
   // Special tokens around one text, or around two.
   std::size_t num_special_tokens(bool pair = false) const noexcept {
     return semblance::num_special_tokens(pair ? config_.post_processor.pair
                                               : config_.post_processor.single);
   }
+  // Whether an added token that is special has this id.
+  bool is_special(std::int32_t id) const noexcept;
   const TokenizerConfig& config() const noexcept { return config_; }
   // The id that an added token got.
   std::int32_t added_token_id(std::size_t index) const { return added_ids_.at(index); }
@@ -152,6 +154,13 @@ inline void BertTokenizer::list_spellings() {
   const auto same_id = [](const auto& a, const auto& b) { return a.first == b.first; };
   spellings_.erase(std::unique(spellings_.begin(), spellings_.end(), same_id), spellings_.end());
   id_limit_ = spellings_.empty() ? 0 : static_cast<std::size_t>(spellings_.back().first) + 1;
+}
+
+inline bool BertTokenizer::is_special(std::int32_t id) const noexcept {
+  for (std::size_t i = 0; i < added_ids_.size(); ++i) {
+    if (added_ids_[i] == id && config_.added_tokens[i].special) return true;
+  }
+  return false;
 }
 
 inline AddedTokenMatcher BertTokenizer::make_matcher(bool normalized) const {
