@@ -77,7 +77,7 @@ inline constexpr std::size_t kDeep = 768;
 inline constexpr std::size_t kChunkBytes = std::size_t{1} << 19;
 inline constexpr std::size_t kMaxChunkRows = 336 / kTileRows * kTileRows;
 
-inline constexpr std::size_t kSteps = 8;  // of k in a turn of a micro-kernel
+inline constexpr std::size_t kSteps = 4;  // of k in a turn of a micro-kernel
 
 // One visit of a row block: everything a micro-kernel and its epilogue need.
 template <class Weight>
