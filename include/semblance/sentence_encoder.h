@@ -59,8 +59,8 @@ class SentenceEncoder {
   SentenceEncoder& operator=(SentenceEncoder&& other) noexcept;
   ~SentenceEncoder();
 
-  // Throws std::invalid_argument for an option that this model cannot meet, Cancelled when the stop
-  // token asks.
+  // Throws std::invalid_argument for an option that this model cannot meet, ConfigError for a text
+  // with an added token that it has no embedding for, Cancelled when the stop token asks.
   SentenceEmbedding encode(std::string_view text, const EncodeOptions& options = {}) const;
   SentenceEmbeddings encode(std::span<const std::string_view> texts,
                             const EncodeOptions& options = {}) const;
