@@ -112,7 +112,7 @@ void Options::parse(int argc, char** argv) {
   CLI::App parser("Serves the sentence vectors of a published BERT folder over HTTP.",
                   "semblance_server");
   const auto add = [&](const char* flag, auto& value, const char* help) {
-    parser.add_option(flag, value, help)->capture_default_str()->type_name("");
+    return parser.add_option(flag, value, help)->capture_default_str()->type_name("");
   };
   model.add_model(parser);
   model.add_pooling(parser);
@@ -120,8 +120,10 @@ void Options::parse(int argc, char** argv) {
   add("--name", name, "What requests call the model; default: its folder's name");
   add("--host", host, "Address to listen at");
   add("--port", port, "Port, 0 any that is free");
-  add("--connections", connections, "Most connections served at a time");
-  add("--threads", batcher.num_threads, "Threads of the encoder; 0: one a core");
+  add("--connections", connections, "Most connections served at a time")
+      ->check(CLI::Range(1, 4096));  // a thread each
+  add("--threads", batcher.num_threads, "Threads of the encoder; 0: one a core")
+      ->check(CLI::Range(0, 256));
   add("--max-batch-tokens", batcher.max_batch_tokens, "Tokens that are encoded together");
   add("--max-waiting-tokens", batcher.max_waiting_tokens, "Beyond these, requests get 429");
   add("--max-delay-ms", max_delay_ms, "How long a text waits for company while nothing runs");

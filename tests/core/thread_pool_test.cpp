@@ -98,6 +98,13 @@ TEST(Team, HonoursANumberAboveTheCores) {
   EXPECT_TRUE(members.contains(std::this_thread::get_id()));
 }
 
+TEST(Team, LeavesTheSystemThreadsWhateverNumberIsAskedFor) {
+  ThreadPool pool(2);
+  Team team(pool, 1'000'000);
+  EXPECT_GT(team.concurrency(), 6u);
+  EXPECT_LE(team.concurrency(), ThreadPool::kMostThreads);
+}
+
 TEST(Team, RunsEachTaskOnceWhateverTheirNumber) {
   ThreadPool pool(4);
   Team team(pool, 0);

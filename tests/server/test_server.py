@@ -255,8 +255,9 @@ def test_says_what_is_wrong_at_the_start(start):
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1 and result.stderr.startswith("semblance_server: absent")
     assert result.stderr.count("\n") == 1
-    wrong = subprocess.run([command[0], "--precision", "f8"], capture_output=True, text=True, timeout=60)
-    assert wrong.returncode == 2 and "--precision" in wrong.stderr
+    for option in (["--precision", "f8"], ["--threads", "100000"], ["--connections", "0"]):
+        wrong = subprocess.run([command[0], *option], capture_output=True, text=True, timeout=60)
+        assert wrong.returncode == 2 and option[0] in wrong.stderr
     # bert-mlm has no pooler.
     command = [command[0], "--model", str(GOLDEN / "bert-mlm"), "--pooling", "pooler_output"]
     wrong = subprocess.run(command, capture_output=True, text=True, timeout=60)

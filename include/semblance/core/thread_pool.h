@@ -130,6 +130,9 @@ class ThreadPool {
  public:
   class Team;
 
+  // Beyond the cores: a large number asked for would else take all threads that the system has.
+  static constexpr std::size_t kMostThreads = 256;
+
   // The pool of this process. The child of a fork() has a fresh one, since threads do not live on
   // in it; a Team made before goes on there without its workers. Fork while no other thread
   // encodes: locks that it holds stay locked in the child.
@@ -193,9 +196,10 @@ inline ThreadPool& ThreadPool::shared() {
 class ThreadPool::Team final : public Executor {
  public:
   // At most num_threads threads, the caller included; 0 means as many as there are cores. A number
-  // above the cores is honoured.
+  // above the cores is honoured up to kMostThreads.
   Team(ThreadPool& pool, std::size_t num_threads) : pool_(pool), num_forks_(pool.num_forks_) {
     if (num_threads == 0) num_threads = pool.num_cores();
+    num_threads = std::min(num_threads, std::max(pool.num_cores(), kMostThreads));
     borrow_workers(num_threads);
     for (auto* member = members_.get(); member; member = member->next.get()) member->borrow();
   }
