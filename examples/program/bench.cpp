@@ -11,6 +11,7 @@
 #include "commands.h"
 #include "load_encoder.h"
 #include "model_options.h"
+#include "number_check.h"
 #include "output_file.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/layers/sequence_batch.h"
@@ -139,9 +140,10 @@ void add_bench(CLI::App& parser) {
   auto* command = parser.add_subcommand("bench", "How fast this machine encodes with a model");
   const auto bench = std::make_shared<Bench>();
   bench->model.add_model(*command);
-  command->add_option("--threads", bench->model.threads, "Most threads; 0: one a core");
+  command->add_option("--threads", bench->model.threads, "Most threads; 0: one a core")
+      ->check(kNotNegative);
   command->add_option("--seconds", bench->seconds, "To measure each row for, at least")
-      ->check(CLI::PositiveNumber);
+      ->check(kPositive);
   command->add_flag("--json", bench->json, "One JSON object");
   command->callback([bench] { bench->run(); });
 }

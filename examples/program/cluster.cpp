@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "corpus.h"
 #include "model_options.h"
+#include "number_check.h"
 #include "one_line.h"
 #include "output_file.h"
 #include "semblance/core/thread_pool.h"
@@ -54,7 +55,7 @@ void add_cluster(CLI::App& parser) {
       ->type_name("S");
   command
       ->add_option("--min-size", cluster->options.min_community_size, "Texts of a group at least")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->capture_default_str()
       ->type_name("N");
   command->callback([cluster] { cluster->run(); });

@@ -13,13 +13,14 @@
 #include "model_options.h"
 #include "output_file.h"
 #include "progress_bar.h"
+#include "score_input.h"
 #include "score_plot.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/evaluation/evaluator.h"
-#include "semblance/evaluation/score_file.h"
 #include "semblance/evaluation/threshold.h"
 #include "semblance/pooling/whitening.h"
 #include "semblance/semblance.h"
+#include "utf8_text.h"
 #include "whitening_option.h"
 
 namespace program {
@@ -33,15 +34,7 @@ struct TestSet {
 
 // Also refuses what could not be evaluated, before the work begins.
 TestSet read_test_set(const std::string& file, bool labelled) {
-  TestSet set{file, semblance::read_score_file(file)};
-  const double first = set.pairs.front().score;
-  std::string first_text;
-  append_number(first_text, first);
-  if (std::all_of(set.pairs.begin(), set.pairs.end(),
-                  [&](const auto& pair) { return pair.score == first; })) {
-    throw semblance::FormatError(file, "", "scores that differ, or Spearman is undefined",
-                                 std::to_string(set.pairs.size()) + " of " + first_text);
-  }
+  TestSet set{file, read_differing_scores(file)};
   for (std::size_t i = 0; labelled && i < set.pairs.size(); ++i) {
     if (set.pairs[i].score != 0.0 && set.pairs[i].score != 1.0) {
       std::string found;
@@ -69,7 +62,7 @@ std::string fixed(double value, int decimals) {
 std::string column_name(const std::string& file) {
   std::string name = file.substr(file.find_last_of('/') + 1);
   if (const auto dot = name.rfind(".tsv"); dot != std::string::npos && dot != 0) name.resize(dot);
-  return name;
+  return repaired_utf8(name);
 }
 
 // One column a set; correlations, accuracy and F1 x100.
@@ -127,7 +120,7 @@ std::string as_json(const std::vector<SetResult>& results) {
     };
     const auto& interval = evaluation.interval;
     out += "{\"file\": ";
-    append_json_string(out, result.file);
+    append_json_string(out, repaired_utf8(result.file));
     out += ", \"pairs\": " + std::to_string(evaluation.num_pairs);
     number("spearman", evaluation.spearman);
     number("pearson", evaluation.pearson);
@@ -187,7 +180,9 @@ struct Evaluate {
       semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), model.threads);
       semblance::WhiteningFit fit(vectors.dim);
       fit.add(vectors, &team);
-      const auto whitened = fit.fit(*dimensions).apply(vectors, &team);
+      auto fitted = fit.fit(*dimensions);
+      if (model.dim != 0) fitted = fitted.truncated(model.dim);
+      const auto whitened = fitted.apply(vectors, &team);
       result.evaluation = semblance::evaluate_vectors(set.pairs, distinct, whitened.matrix());
     } else {
       result.evaluation = semblance::evaluate_vectors(set.pairs, distinct, vectors);
@@ -215,6 +210,7 @@ struct Evaluate {
     std::optional<semblance::Whitening> saved;
     if (whitening_dimensions()) {
       options.normalize = false;
+      options.dim = 0;  // cuts what is whitened
     } else if (!whitening.empty()) {
       saved = load_whitening_for(encoder, options, whitening);
       options.whitening = &*saved;

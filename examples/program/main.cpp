@@ -5,6 +5,7 @@
 #include <string>
 
 #include "commands.h"
+#include "model_options.h"
 #include "output_file.h"
 #include "semblance/core/error.h"
 #include "semblance/core/version.h"
@@ -43,6 +44,7 @@ int main(int argc, char** argv) {
   program::add_map(parser);
   program::add_quantize(parser);
   program::add_bench(parser);
+  program::ModelOptions::refuse_empty_names(parser);
   try {
     parser.parse(argc, argv);
     return 0;

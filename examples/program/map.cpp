@@ -13,11 +13,12 @@
 #include "json_text.h"
 #include "map_page.h"
 #include "model_options.h"
+#include "number_check.h"
 #include "output_file.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/pooling/whitening.h"
 #include "semblance/search/community_detection.h"
-#include "semblance/text/utf8.h"
+#include "utf8_text.h"
 
 namespace program {
 
@@ -58,14 +59,8 @@ std::vector<float> principal_plane(semblance::MatrixView<const float> rows,
 
 // A JSON string that may stand inside a page's <script>; ill-formed UTF-8 reads as U+FFFD.
 void append_script_string(std::string& out, std::string_view text) {
-  std::string repaired;
-  while (!text.empty()) {
-    const auto c = semblance::decode_utf8(text);
-    semblance::append_utf8(c.value, repaired);
-    text.remove_prefix(c.length);
-  }
   std::string json;
-  append_json_string(json, repaired);
+  append_json_string(json, repaired_utf8(text));
   for (const char c : json) {
     c == '<' ? (void)(out += "\\u003c") : (void)(out += c);
   }
@@ -140,7 +135,7 @@ void add_map(CLI::App& parser) {
       ->capture_default_str()
       ->type_name("S");
   command->add_option("--min-size", map->options.min_community_size, "Texts of a cluster at least")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->capture_default_str()
       ->type_name("N");
   command->callback([map] { map->run(); });

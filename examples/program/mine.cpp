@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "corpus.h"
 #include "model_options.h"
+#include "number_check.h"
 #include "one_line.h"
 #include "output_file.h"
 #include "semblance/core/thread_pool.h"
@@ -48,7 +49,7 @@ void add_mine(CLI::App& parser) {
       ->required()
       ->type_name("FILE");
   command->add_option("--max-pairs", mine->max_pairs, "How many")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->capture_default_str()
       ->type_name("N");
   command->add_option("--min-score", mine->min_score, "Least cosine")

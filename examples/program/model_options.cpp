@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "number_check.h"
 #include "semblance/pooling/pooling.h"
 #include "semblance/tensor/precision.h"
 
@@ -47,15 +48,13 @@ void ModelOptions::add_encoder(CLI::App& command) {
   add_model(command);
   add_pooling(command);
   command.add_option("--max-length", max_length, "Most tokens of a text, [CLS] and [SEP] included")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->type_name("N");
   command.add_option("--batch-size", batch_size, "Texts that go through the encoder at once")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->capture_default_str()
       ->type_name("N");
-  command.add_option("--threads", threads, "Default: one a core")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
+  command.add_option("--threads", threads, "Default: one a core")->check(kPositive)->type_name("N");
   add_packed_cache(command);
   auto* by_name =
       command.add_option("--prompt-name", prompt_name, "A prompt of the folder")->type_name("NAME");
@@ -69,9 +68,18 @@ void ModelOptions::add_all(CLI::App& command) {
   auto* on = command.add_flag("--normalize", normalize, "Vectors of length 1");
   auto* off = command.add_flag("--no-normalize", no_normalize, "Vectors as they come");
   on->excludes(off);
-  command.add_option("--dim", dim, "Keep the first N dimensions")
-      ->check(CLI::PositiveNumber)
-      ->type_name("N");
+  command.add_option("--dim", dim, "Keep the first N dimensions")->check(kPositive)->type_name("N");
+}
+
+void ModelOptions::refuse_empty_names(CLI::App& command) {
+  const CLI::Validator named(
+      [](const std::string& name) { return name.empty() ? "expected a name, found \"\"" : ""; },
+      "");
+  for (CLI::Option* option : command.get_options()) {
+    const std::string type = option->get_type_name();
+    if (type.ends_with("FILE") || type.ends_with("DIR")) option->check(named);
+  }
+  for (CLI::App* subcommand : command.get_subcommands({})) refuse_empty_names(*subcommand);
 }
 
 semblance::LoadOptions ModelOptions::load_options() const {

@@ -38,6 +38,10 @@ struct ModelOptions {
   // All of them.
   void add_all(CLI::App& command);
 
+  // Refuses "" for every file and folder of a command and its subcommands: an unset variable of the
+  // shell would else mean that the option was not given.
+  static void refuse_empty_names(CLI::App& command);
+
   semblance::LoadOptions load_options() const;
   semblance::EncodeOptions encode_options() const;
 };

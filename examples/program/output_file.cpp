@@ -175,7 +175,9 @@ void tidy_up_on_signals() {
       ::sigaction(signal_number, &action, nullptr);
     }
   }
+  // What they would say comes back from write() too.
   ::signal(SIGPIPE, SIG_IGN);
+  ::signal(SIGXFSZ, SIG_IGN);
 }
 
 void set_progress_line(bool on) noexcept { in_progress_line = on ? 1 : 0; }

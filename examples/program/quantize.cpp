@@ -1,3 +1,5 @@
+#include <unistd.h>
+
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -5,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -12,7 +15,9 @@
 
 #include "commands.h"
 #include "model_options.h"
+#include "number_check.h"
 #include "output_file.h"
+#include "score_input.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/evaluation/evaluator.h"
 #include "semblance/evaluation/score_file.h"
@@ -69,6 +74,34 @@ std::string relative_error_text(const semblance::QuantizedMatrix& matrix) {
   return text;
 }
 
+// A folder beside the one that it becomes, gone unless it is committed.
+class UnfinishedFolder {
+ public:
+  explicit UnfinishedFolder(const fs::path& target)
+      : target_(target), path_(target.lexically_normal()) {
+    if (!path_.has_filename()) path_ = path_.parent_path();
+    path_ += ".part-" + std::to_string(::getpid());
+  }
+  UnfinishedFolder(const UnfinishedFolder&) = delete;
+  UnfinishedFolder& operator=(const UnfinishedFolder&) = delete;
+  ~UnfinishedFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+
+  const fs::path& path() const noexcept { return path_; }
+  // Takes the target's place, which is free or an empty folder.
+  void commit() const {
+    std::error_code error;
+    fs::rename(path_, target_, error);
+    if (error) fail(target_, "a folder that is new or empty", error);
+  }
+
+ private:
+  fs::path target_;
+  fs::path path_;
+};
+
 struct Quantize {
   ModelOptions model;
   std::string output;
@@ -78,6 +111,8 @@ struct Quantize {
   std::vector<std::string> scores;
 
   void run() const {
+    std::vector<std::vector<semblance::ScoredPair>> pairs;
+    for (const auto& file : scores) pairs.push_back(read_differing_scores(file));
     const semblance::ModelFolder folder(model.model);
     const auto settings = semblance::read_sentence_transformers_config(folder);
     const std::string transformer = settings ? settings->transformer_folder : std::string();
@@ -89,10 +124,11 @@ struct Quantize {
     const auto original = semblance::SentenceEncoder::load(model.model, model.load_options());
 
     const fs::path from(model.model);
-    const fs::path to(output);
+    const UnfinishedFolder unfinished(output);
+    const fs::path& to = unfinished.path();
     copy_files(from, to, holds_weights);
     if (!transformer.empty()) copy_files(from / transformer, to / transformer, holds_weights);
-    if (settings) copy_modules(*settings, from, to);
+    if (settings) copy_modules(transformer, from, to);
     mark_config(to / transformer / "config.json");
 
     semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), model.threads);
@@ -107,26 +143,30 @@ struct Quantize {
       if (report) out.write(relative_error_text(matrix) + "  " + matrix.key + '\n');
     }
     if (!scores.empty()) {
-      const auto quantized = semblance::SentenceEncoder::load(output);
-      for (const auto& file : scores) out.write(compare(file, original, quantized));
+      const auto quantized = semblance::SentenceEncoder::load(to.string(), model.load_options());
+      for (std::size_t i = 0; i < scores.size(); ++i) {
+        out.write(compare(scores[i], pairs[i], original, quantized));
+      }
     }
+    unfinished.commit();
     out.commit();
   }
 
  private:
-  // Pooling, Dense and the rest stay as they are.
-  static void copy_modules(const semblance::SentenceTransformersConfig& settings,
-                           const fs::path& from, const fs::path& to) {
-    const auto keep = [](const std::string&) { return false; };
-    for (const auto& entry : fs::directory_iterator(from)) {
-      const std::string name = entry.path().filename().string();
-      std::error_code error;
-      if (!entry.is_directory(error) || name == settings.transformer_folder) continue;
-      // Module folders are named after their place: 1_Pooling, 2_Dense.
-      if (name.find('_') == name.npos || name.find_first_not_of("0123456789") != name.find('_')) {
-        continue;
+  // Pooling, Dense and the rest stay as they are; which folders have them says modules.json.
+  static void copy_modules(const std::string& transformer, const fs::path& from,
+                           const fs::path& to) {
+    std::ifstream in(from / "modules.json");
+    const auto modules = nlohmann::json::parse(in);
+    for (const auto& module : modules) {
+      const std::string path = module.value("path", "");
+      // A module without options, such as Normalize, may have no folder.
+      if (path.empty() || path == transformer || !fs::is_directory(from / path)) continue;
+      if (!semblance::stays_inside_folder(path)) {
+        throw semblance::FormatError((from / "modules.json").string(), "path",
+                                     "a folder inside the model's", path);
       }
-      copy_files(entry.path(), to / name, keep);
+      copy_files(from / path, to / path, [](const std::string&) { return false; });
     }
   }
 
@@ -143,15 +183,18 @@ struct Quantize {
     file.commit();
   }
 
-  std::string compare(const std::string& file, const semblance::SentenceEncoder& original,
+  std::string compare(const std::string& file, const std::vector<semblance::ScoredPair>& pairs,
+                      const semblance::SentenceEncoder& original,
                       const semblance::SentenceEncoder& quantized) const {
-    const auto pairs = semblance::read_score_file(file);
     const auto distinct = semblance::distinct_sentences(pairs);
     const std::span<const std::string_view> sentences(distinct.sentences);
     const auto before = original.encode(sentences, model.encode_options());
     const auto after = quantized.encode(sentences, model.encode_options());
     const auto spearman = [&](const semblance::SentenceEmbeddings& vectors) {
-      return 100 * semblance::evaluate_vectors(pairs, distinct, vectors).spearman.value_or(0.0);
+      const auto found = semblance::evaluate_vectors(pairs, distinct, vectors).spearman;
+      if (!found)
+        throw semblance::Error(file + ": Spearman is undefined: the cosines do not differ");
+      return 100 * *found;
     };
     double cosine = 0;
     for (std::size_t i = 0; i < before.num_texts; ++i) {
@@ -188,7 +231,7 @@ void add_quantize(CLI::App& parser) {
   command
       ->add_option("--keep-above", quantize->keep_above,
                    "Leave a matrix as it is where its relative error would be larger")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->type_name("E");
   command->add_flag("--report", quantize->report, "Print the relative error of each matrix");
   command
@@ -197,7 +240,7 @@ void add_quantize(CLI::App& parser) {
                    "before and after")
       ->type_name("FILE");
   command->add_option("--threads", quantize->model.threads, "Default: one a core")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->type_name("N");
   command->callback([quantize] { quantize->run(); });
 }

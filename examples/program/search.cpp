@@ -6,6 +6,7 @@
 #include "commands.h"
 #include "load_encoder.h"
 #include "model_options.h"
+#include "number_check.h"
 #include "one_line.h"
 #include "output_file.h"
 #include "progress_bar.h"
@@ -82,7 +83,7 @@ void add_search(CLI::App& parser) {
       ->required()
       ->type_name("TEXT");
   command->add_option("--top-k", search->top_k, "How many")
-      ->check(CLI::PositiveNumber)
+      ->check(kPositive)
       ->capture_default_str()
       ->type_name("K");
   command->callback([search] { search->run(); });

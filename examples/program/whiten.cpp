@@ -4,6 +4,7 @@
 #include "commands.h"
 #include "load_encoder.h"
 #include "model_options.h"
+#include "number_check.h"
 #include "progress_bar.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/pooling/whitening.h"
@@ -55,7 +56,7 @@ void add_whiten(CLI::App& parser) {
       ->required()
       ->type_name("FILE");
   command->add_option("--dim", whiten->dim, "Dimensions to keep; 0 keeps all")
-      ->check(CLI::NonNegativeNumber)
+      ->check(kNotNegative)
       ->capture_default_str()
       ->type_name("K");
   command->add_option("--output", whiten->output, "The whitening, as safetensors")

@@ -132,6 +132,7 @@ void Options::parse(int argc, char** argv) {
   add("--timeout", timeout_s, "Seconds until a request that is not done gets 503");
   parser.add_flag("--truncate", service.truncate,
                   "Cut texts that are too long, do not refuse them");
+  program::ModelOptions::refuse_empty_names(parser);
   try {
     parser.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

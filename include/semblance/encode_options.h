@@ -58,8 +58,8 @@ struct EncodeOptions {
   // folder's default prompt, if it has one.
   std::optional<std::string> prompt = {};
   std::optional<std::string> prompt_name = {};
-  // Most threads to use, the calling one included, 256 or one a core where it is more; 0 means one a
-  // core. 1 starts no thread.
+  // Most threads to use, the calling one included, 256 or one a core where it is more; 0 means one
+  // a core. 1 starts no thread.
   std::size_t num_threads = 0;
   // Called after each group of texts with the number of texts done and of all; on any thread, one
   // call at a time.

@@ -76,6 +76,12 @@ TEST(EvaluateProgram, WhitensEachSetWithItsOwnSentencesOrWithASavedWhitening) {
         {"--pooling", "first_last_avg", "--whitening", std::to_string(dimensions), file});
     EXPECT_EQ(results[0].at("spearman"), *expected(file, options, dimensions).spearman);
   }
+  // --dim cuts what is whitened.
+  for (const char* dimensions : {"0", "7"}) {
+    const auto results =
+        results_of({"--pooling", "first_last_avg", "--whitening", dimensions, "--dim", "4", file});
+    EXPECT_NEAR(results[0].at("spearman"), *expected(file, options, 4).spearman, 1e-9);
+  }
 
   // Fitted on the distinct sentences in order of appearance, a saved whitening is the same.
   std::string sentences;

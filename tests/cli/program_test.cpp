@@ -119,6 +119,34 @@ TEST(Program, AnInstructionSetThatIsUnknownOrThatThisMachineLacksIsRefused) {
   }
 }
 
+TEST(Program, AnEmptyNameOfAFileIsWrongUsage) {
+  const TemporaryFolder folder;
+  const std::string input = folder.write("texts.txt", "how\n");
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"similarity", "--model", "", "a", "b"},
+           {"tokenize", "--vocab", ""},
+           {"evaluate", "--model", kModel, "--whitening", "", input},
+           {"encode", "--model", kModel, "--input", input, "--output", folder / "v.npy",
+            "--packed-cache", ""}}) {
+    const auto result = run_program(arguments);
+    EXPECT_EQ(result.status, 2) << arguments[0];
+    EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
+  }
+}
+
+TEST(Program, NumbersOutOfRangeAreWrongUsage) {
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"bench", "--threads", "-1"},
+           {"bench", "--seconds", "nan"},
+           {"similarity", "--threads", "0", "a", "b"},
+           {"quantize", "--model", kModel, "--output", "absent", "--keep-above", "nan"}}) {
+    const auto result = run_program(arguments);
+    EXPECT_EQ(result.status, 2) << arguments[0];
+    EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
+    EXPECT_LT(result.err.size(), 120u) << result.err;
+  }
+}
+
 TEST(Program, AFullDiskOrAClosedPipeIsOneLineAndStatusOne) {
   const std::string model = " --model " + kModels + "bert-mlm ";
   const auto full = run_shell("\"$PROGRAM\" similarity" + model + "a b >/dev/full");
@@ -170,7 +198,7 @@ TEST(Program, AFileThatHasNoRoomToGrowIsOneLineAndNoFile) {
   const TemporaryFolder folder;
   for (const std::string format : {"npy", "jsonl", "tsv"}) {
     const auto full = run_shell(
-        "trap '' XFSZ; ulimit -f 16; yes 'how are you' 2>/dev/null | head -n 2000 | "
+        "ulimit -f 16; yes 'how are you' 2>/dev/null | head -n 2000 | "
         "exec \"$PROGRAM\" encode --model " +
         kModels + "bert-mlm --input - --output " + (folder / "out.") + format);
     EXPECT_EQ(full.status, 1);

@@ -123,6 +123,37 @@ TEST_P(QuantizeProgram, TellsSpearmanBeforeAndAfter) {
   EXPECT_TRUE(result.out.starts_with("Spearman ")) << result.out;
 }
 
+TEST(QuantizeProgram, CopiesModulesWhateverTheirFoldersAreCalled) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  fs::copy(kModels + "st-mean-dense-normalize", folder / "model", fs::copy_options::recursive);
+  std::string modules = read_file(folder / "model/modules.json");
+  fs::rename(folder / "model/1_Pooling", folder / "model/pooling");
+  modules.replace(modules.find("1_Pooling"), 9, "pooling");
+  std::ofstream(folder / "model/modules.json") << modules;
+  const auto result =
+      run_program({"quantize", "--model", folder / "model", "--output", folder / "quantized"});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const auto original = SentenceEncoder::load(folder / "model");
+  const auto quantized = SentenceEncoder::load(folder / "quantized");
+  EXPECT_GT(similarity(original.encode("how are you"), quantized.encode("how are you")), 0.99f);
+}
+
+TEST(QuantizeProgram, LeavesNothingWhereItFails) {
+  const TemporaryFolder folder;
+  const std::string alike = folder.write("alike.tsv", "a\tb\t1\nc\td\t1\n");
+  for (const std::string& scores : {folder / "absent.tsv", alike}) {
+    const auto result = run_program(
+        {"quantize", "--model", kModel, "--output", folder / "quantized", "--scores", scores});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.err.find(scores), std::string::npos) << result.err;
+  }
+  const auto full = run_shell("ulimit -f 8; exec \"$PROGRAM\" quantize --model " + kModel +
+                              " --output " + (folder / "quantized"));
+  EXPECT_EQ(full.status, 1) << full.err;
+  EXPECT_EQ(folder.names().size(), 1u);
+}
+
 TEST(PrecisionOption, EveryChoiceIsTakenAndOnlyThose) {
   std::vector<std::string> results;
   for (const char* precision : {"f32", "f16", "bf16", "int8"}) {
