@@ -25,8 +25,8 @@ namespace semblance {
 
 struct TokenizerFilesOptions {
   // A plain lower-casing step before the normalizer, as sentence_bert_config.json's do_lower_case
-  // asks for. Absent: that file decides where the folder has it.
-  std::optional<bool> lowercase_first = std::nullopt;
+  // asks for.
+  bool lowercase_first = false;
   // Called with a tokenizer_class that is not one of BERT's. True: the class is taken for BERT's,
   // with the changes made to the config. Absent or false: the class is refused by name.
   std::function<bool(std::string_view tokenizer_class, TokenizerConfig& config)> adapt = nullptr;
@@ -128,12 +128,6 @@ inline void refuse_unsupported(const JsonValue& config) {
   }
 }
 
-inline bool lowercases_first(const ModelFolder& folder, const TokenizerFilesOptions& options) {
-  if (options.lowercase_first) return *options.lowercase_first;
-  const auto document = read_json_if_there(folder, "sentence_bert_config.json");
-  return document && document->root().optional_boolean("do_lower_case").value_or(false);
-}
-
 // BertTokenizer's constructor, by tokenizer_config.json.
 inline BertNormalizerOptions normalizer_from_config(const JsonValue* config) {
   BertNormalizerOptions options;
@@ -228,7 +222,7 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
       refuse_class("BertTokenizer");
     }
   }
-  config.normalizer.lowercase_first |= detail::lowercases_first(folder, options);
+  config.normalizer.lowercase_first |= options.lowercase_first;
   return {
       .tokenizer = detail::make_tokenizer(std::move(config), source.path()),
       .model_max_length = config_root ? detail::model_max_length_from(*config_root) : std::nullopt,
