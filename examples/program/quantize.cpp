@@ -160,12 +160,12 @@ struct Quantize {
     const auto modules = nlohmann::json::parse(in);
     for (const auto& module : modules) {
       const std::string path = module.value("path", "");
-      // A module without options, such as Normalize, may have no folder.
-      if (path.empty() || path == transformer || !fs::is_directory(from / path)) continue;
       if (!semblance::stays_inside_folder(path)) {
         throw semblance::FormatError((from / "modules.json").string(), "path",
                                      "a folder inside the model's", path);
       }
+      // A module without options, such as Normalize, may have no folder.
+      if (path.empty() || path == transformer || !fs::is_directory(from / path)) continue;
       copy_files(from / path, to / path, [](const std::string&) { return false; });
     }
   }
@@ -192,8 +192,9 @@ struct Quantize {
     const auto after = quantized.encode(sentences, model.encode_options());
     const auto spearman = [&](const semblance::SentenceEmbeddings& vectors) {
       const auto found = semblance::evaluate_vectors(pairs, distinct, vectors).spearman;
-      if (!found)
+      if (!found) {
         throw semblance::Error(file + ": Spearman is undefined: the cosines do not differ");
+      }
       return 100 * *found;
     };
     double cosine = 0;

@@ -8,9 +8,9 @@
 namespace semblance::fuzz {
 namespace {
 
-constexpr std::string_view kNames[] = {
-    "tokenizer.json",    "vocab.txt",   "tokenizer_config.json",    "special_tokens_map.json",
-    "added_tokens.json", "config.json", "sentence_bert_config.json"};
+constexpr std::string_view kNames[] = {"tokenizer.json",        "vocab.txt",
+                                       "tokenizer_config.json", "special_tokens_map.json",
+                                       "added_tokens.json",     "config.json"};
 
 const Registration kTarget("tokenizer_files", [](std::string_view bytes) {
   static const Folder folder(kNames);
