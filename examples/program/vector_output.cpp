@@ -38,8 +38,12 @@ VectorWriter::VectorWriter(OutputFile& file, VectorFormat format, std::size_t di
 
 // Before the first vector.
 void VectorWriter::begin() {
-  if (!begun_ && format_ == VectorFormat::npy) file_.write(npy_header(0, dim_));
+  if (begun_) return;
   begun_ = true;
+  if (kept_bytes_) file_.cut(*kept_bytes_);
+  if (format_ == VectorFormat::npy && kept_bytes_.value_or(0) == 0) {
+    file_.write(npy_header(0, dim_));
+  }
 }
 
 std::string_view VectorWriter::bytes_of(std::span<const float> vector) {
@@ -84,10 +88,8 @@ std::size_t VectorWriter::resume() {
 // many there are.
 std::size_t VectorWriter::resume_rows() {
   const std::size_t row_bytes = dim_ * sizeof(float);
-  if (file_.size() < kHeaderBytes) {
-    file_.cut(0);
-    return 0;
-  }
+  kept_bytes_ = 0;
+  if (file_.size() < kHeaderBytes) return 0;
   num_rows_ = static_cast<std::size_t>((file_.size() - kHeaderBytes) / row_bytes);
   const std::string front = file_.read(0, kHeaderBytes);
   if (front != npy_header(0, dim_) && front != npy_header(num_rows_, dim_)) {
@@ -95,8 +97,7 @@ std::size_t VectorWriter::resume_rows() {
                                  ".npy with vectors of " + std::to_string(dim_) + " numbers",
                                  "another beginning; remove the file to begin again");
   }
-  begun_ = true;
-  file_.cut(kHeaderBytes + num_rows_ * row_bytes);
+  kept_bytes_ = kHeaderBytes + num_rows_ * row_bytes;
   if (num_rows_ != 0) {
     first_ = file_.read(kHeaderBytes, row_bytes);
     last_ = file_.read(kHeaderBytes + (num_rows_ - 1) * row_bytes, row_bytes);
@@ -120,7 +121,7 @@ std::size_t VectorWriter::resume_lines() {
     }
     offset += block.size();
   }
-  file_.cut(end);
+  kept_bytes_ = end;
   first_ = file_.read(0, static_cast<std::size_t>(first));
   last_ = file_.read(begin, static_cast<std::size_t>(end - begin));
   return num_rows_;

@@ -1,6 +1,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,8 +23,9 @@ class VectorWriter {
   // many rows follow.
   VectorWriter(OutputFile& file, VectorFormat format, std::size_t dim);
 
-  // Takes up a resumable file where it ends: a vector that is not there whole is cut off. Returns
-  // the number of those that are. Throws semblance::FormatError when the file's front is another.
+  // Takes up a resumable file where it ends. Returns the number of vectors that are there whole; the
+  // next one takes the place of what follows them. Throws semblance::FormatError when the file's
+  // front is another.
   std::size_t resume();
   // Throws semblance::FormatError unless `vector` is what the file holds as vector `index`, which
   // is the first or the last that resume() found.
@@ -44,6 +47,7 @@ class VectorWriter {
   std::size_t dim_;
   std::size_t num_rows_ = 0;
   bool begun_ = false;
+  std::optional<std::uint64_t> kept_bytes_;  // of the file that is resumed
   std::string line_;
   std::string first_;  // of the vectors that resume() found, as they lie in the file
   std::string last_;

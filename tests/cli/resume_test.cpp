@@ -112,13 +112,14 @@ TEST_P(Resume, RefusesWhatIsNotOfTheseTextsThisModelAndTheseOptions) {
   const std::string part = output() + ".part";
   const auto expect_refused = [&](const std::string& other_input,
                                   const std::vector<std::string>& more) {
-    folder.write("out." + GetParam() + ".part", expected);
+    const std::string others = expected + "0.5";
+    folder.write("out." + GetParam() + ".part", others);
     const auto result = resume(other_input, more);
     EXPECT_EQ(result.status, 1);
     EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
     EXPECT_NE(result.err.find("remove the file to begin again"), std::string::npos) << result.err;
     EXPECT_FALSE(fs::exists(output()));
-    EXPECT_TRUE(fs::exists(part));
+    EXPECT_TRUE(read_file(part) == others);
   };
   expect_refused(input, {"--pooling", "mean"});
   expect_refused(input, {"--dim", "5"});
