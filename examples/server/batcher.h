@@ -90,8 +90,15 @@ class Batcher {
       return Outcome::turned_away;
     }
     const auto now = Clock::now();
-    for (std::size_t i = 0; i < job->num_texts(); ++i) waiting_.push_back({job, i, now});
-    num_waiting_tokens_ += job->input_ids.size();
+    try {
+      for (std::size_t i = 0; i < job->num_texts(); ++i) {
+        waiting_.push_back({job, i, now});
+        num_waiting_tokens_ += waiting_.back().num_tokens();
+      }
+    } catch (...) {
+      job->abandoned_ = true;  // what of it came in is dropped when its turn comes
+      throw;
+    }
     lock.unlock();
     work_.notify_one();
     lock.lock();

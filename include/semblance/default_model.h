@@ -19,8 +19,8 @@ struct EmbeddedModel {
 }  // namespace semblance
 
 extern "C" {
-// Weak: null in a program without a model inside.
-#if defined(__GNUC__)
+// Weak: null in a program without a model inside, where the file format of programs allows it.
+#if defined(__ELF__)
 __attribute__((weak))
 #endif
 extern const semblance::EmbeddedModel semblance_embedded_default_model;
@@ -30,7 +30,7 @@ namespace semblance {
 
 // Empty where the program has no model inside.
 inline std::span<const MemoryFile> embedded_default_model() noexcept {
-#if defined(__GNUC__)
+#if defined(__ELF__)
   // Read through a volatile pointer: a definition in sight must not make the test a constant.
   const EmbeddedModel* const volatile address = &semblance_embedded_default_model;
   const EmbeddedModel* const model = address;

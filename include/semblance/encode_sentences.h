@@ -182,7 +182,10 @@ SEMBLANCE_FUNCTION void SentenceEncoder::encode_ids_into(const SequenceBatch& te
                                                          const EncodeOptions& options) const {
   const PoolingPlan plan = this->plan(options);
   detail::require_room("embeddings", texts.batch_size() * plan.dim, embeddings.size());
-  detail::require_room("input_ids", texts.num_tokens(), input_ids.size());
+  if (input_ids.size() != texts.num_tokens()) {
+    throw std::invalid_argument("input_ids: expected " + std::to_string(texts.num_tokens()) +
+                                " ids, found " + std::to_string(input_ids.size()));
+  }
   const auto scratch = scratch_->borrow();
   Run(options, texts.batch_size())
       .encode(*token_encoder_, texts, input_ids, plan, embeddings.data(), scratch->token_encoder);

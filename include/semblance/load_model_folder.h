@@ -131,16 +131,21 @@ inline void apply_sentence_transformers(const SentenceTransformersConfig& config
   model.truncate_dim = config.truncate_dim;
 }
 
+// The encoder takes one text, all of it of token type 0.
+inline void check_token_types(const BertTokenizer& tokenizer, const ModelFolder& folder) {
+  for (const TemplatePiece& piece : tokenizer.config().post_processor.single) {
+    if (piece.token_type_id == 0) continue;
+    throw ConfigError(folder.join("tokenizer.json"), "post_processor.single",
+                      "token type 0 for all of a text", std::to_string(piece.token_type_id));
+  }
+}
+
 // The vocabulary and what stands around every text must have embeddings. An added token may lack
 // one as long as no text has it.
 inline void check_vocabulary(const BertTokenizer& tokenizer, const ModelFolder& folder,
                              const ModelConfig& config) {
   std::size_t limit = tokenizer.config().vocabulary.id_limit();
   for (const TemplatePiece& piece : tokenizer.config().post_processor.single) {
-    if (piece.token_type_id != 0) {
-      throw ConfigError(folder.join("tokenizer.json"), "post_processor.single",
-                        "token type 0 for all of a text", std::to_string(piece.token_type_id));
-    }
     limit = std::max(limit, static_cast<std::size_t>(piece.id) + 1);
   }
   if (limit <= config.vocab_size) return;
@@ -197,6 +202,7 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
     read_tokenizer();
   }
   model->tokenizer = std::make_unique<const BertTokenizer>(std::move(tokenizer->tokenizer));
+  check_token_types(*model->tokenizer, transformer);
   check_vocabulary(*model->tokenizer, transformer, model->config);
   const auto limit =
       settings.max_seq_length ? settings.max_seq_length : tokenizer->model_max_length;

@@ -303,6 +303,9 @@ TEST_F(SentenceEncoderTest, IdsGiveTheVectorsOfTheirText) {
   std::vector<std::int32_t> bad = ids;
   bad[1] = 1 << 30;
   EXPECT_THROW(encoder.encode_ids_into(SequenceBatch(starts), bad, room), std::invalid_argument);
+  bad = ids;
+  bad.pop_back();
+  EXPECT_THROW(encoder.encode_ids_into(SequenceBatch(starts), bad, room), std::invalid_argument);
 }
 
 TEST_F(SentenceEncoderTest, SimilarityTakesVectorsAndTables) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <stdexcept>
 #include <vector>
 
 namespace semblance {
@@ -25,6 +26,13 @@ TEST(SequenceBatch, MayHoldNoTexts) {
   EXPECT_EQ(batch.batch_size(), 0u);
   EXPECT_EQ(batch.num_tokens(), 0u);
   EXPECT_EQ(batch.longest(), 0u);
+}
+
+TEST(SequenceBatch, RefusesStartsThatAreNone) {
+  for (const std::vector<std::size_t>& starts :
+       {std::vector<std::size_t>{}, {1}, {3, 5}, {0, 10, 5}, {0, 3, 3, 2, 8}}) {
+    EXPECT_THROW(SequenceBatch{starts}, std::invalid_argument);
+  }
 }
 
 }  // namespace

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <ctime>
+#include <numeric>
 #include <vector>
 
 #include "support/random_values.h"
@@ -31,6 +33,48 @@ std::size_t tokens_of(const std::vector<std::uint32_t>& texts,
   std::size_t tokens = 0;
   for (const auto text : texts) tokens += lengths[text];
   return tokens;
+}
+
+// Each text, the longest first, goes to the first of the groups with the fewest tokens.
+std::vector<std::vector<std::uint32_t>> dealt(const std::vector<std::size_t>& lengths,
+                                              std::size_t num_groups, std::size_t max_sequences) {
+  std::vector<std::uint32_t> order(lengths.size());
+  std::iota(order.begin(), order.end(), 0u);
+  std::stable_sort(order.begin(), order.end(),
+                   [&](auto a, auto b) { return lengths[a] > lengths[b]; });
+  std::vector<std::vector<std::uint32_t>> groups(num_groups);
+  for (const std::uint32_t text : order) {
+    std::vector<std::uint32_t>* best = nullptr;
+    for (auto& group : groups) {
+      if (group.size() == max_sequences) continue;
+      if (!best || tokens_of(group, lengths) < tokens_of(*best, lengths)) best = &group;
+    }
+    best->push_back(text);
+  }
+  return groups;
+}
+
+TEST(SequenceGroups, AreDealtTheLongestFirst) {
+  RandomValues random(2);
+  for (int round = 0; round < 200; ++round) {
+    std::vector<std::size_t> lengths(1 + random.index(60));
+    for (auto& length : lengths) length = random.index(12);
+    const std::size_t max_sequences = 1 + random.index(10);
+    const auto starts = starts_of(lengths);
+    SequenceGroups groups;
+    groups.plan(SequenceBatch(starts), max_sequences, 1 + random.index(100), 1 + random.index(4));
+    EXPECT_EQ(members_of(groups), dealt(lengths, groups.size(), max_sequences));
+  }
+}
+
+TEST(SequenceGroups, OfManyTextsArePlannedInNoTime) {
+  const auto starts = starts_of(std::vector<std::size_t>(200'000, 4));
+  SequenceGroups groups;
+  const std::clock_t begin = std::clock();
+  groups.plan(SequenceBatch(starts), 1, 512, 2);
+  EXPECT_EQ(groups.size(), 200'000u);
+  // A look at every group for every text takes minutes.
+  EXPECT_LT(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC, 5);
 }
 
 TEST(SequenceGroups, PutEveryTextInOneGroupWithinTheBoundsWhateverTheBatch) {

@@ -4,6 +4,7 @@
 
 #include "search/float64_reference.h"
 #include "semblance/core/thread_pool.h"
+#include "support/allocations.h"
 
 namespace semblance {
 namespace {
@@ -31,6 +32,15 @@ TEST(FlatIndex, FindsWhatTopKFinds) {
     EXPECT_EQ(index.search(queries.matrix(), 12, &team), expected);
     EXPECT_EQ(index.search(queries.matrix().row_span(3), 12), expected[3]);
   }
+}
+
+TEST(FlatIndex, GrowsSeldomWhenRowsComeOneByOne) {
+  const auto rows = random_rows(2000, 8, 3);
+  FlatIndex index(8);
+  const std::size_t before = testing::num_allocations;
+  for (std::size_t r = 0; r < 2000; ++r) index.add(rows.matrix().rows_from(r, 1));
+  // One a row for its norm.
+  EXPECT_LT(testing::num_allocations - before, 2000u + 100u);
 }
 
 TEST(FlatIndex, AnEmptyOneFindsNothing) {

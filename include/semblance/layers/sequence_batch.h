@@ -1,9 +1,10 @@
 #pragma once
 
 #include <algorithm>
-#include <cassert>
 #include <cstddef>
 #include <span>
+#include <stdexcept>
+#include <string>
 
 namespace semblance {
 
@@ -13,11 +14,21 @@ namespace semblance {
 enum class WantedTokens { all, first };
 
 // Which rows belong to which text when texts are laid end to end, without padding: text i owns the
-// rows [starts[i], starts[i + 1]). `starts` has batch_size + 1 entries, the first 0.
+// rows [starts[i], starts[i + 1]).
 class SequenceBatch {
  public:
-  explicit SequenceBatch(std::span<const std::size_t> starts) noexcept : starts_(starts) {
-    assert(!starts.empty() && starts.front() == 0);
+  //   starts  [batch_size + 1], the first 0, none below the one before it; must outlive the object
+  // Throws std::invalid_argument for any other.
+  explicit SequenceBatch(std::span<const std::size_t> starts) : starts_(starts) {
+    if (starts.empty() || starts.front() != 0) {
+      throw std::invalid_argument("starts: expected 0 first, found " +
+                                  (starts.empty() ? "nothing" : std::to_string(starts.front())));
+    }
+    const auto falls = std::is_sorted_until(starts.begin(), starts.end());
+    if (falls != starts.end()) {
+      throw std::invalid_argument("starts: expected at least " + std::to_string(falls[-1]) +
+                                  " after it, found " + std::to_string(*falls));
+    }
   }
 
   std::size_t batch_size() const noexcept { return starts_.size() - 1; }

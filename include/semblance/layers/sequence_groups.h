@@ -38,15 +38,21 @@ class SequenceGroups {
     });
     load_.assign(num_groups, {});
     group_of_.resize(batch_size);
+    const auto comes_later = [&](std::uint32_t a, std::uint32_t b) {
+      return load_[a].tokens != load_[b].tokens ? load_[a].tokens > load_[b].tokens : a > b;
+    };
+    open_.resize(num_groups);
+    std::iota(open_.begin(), open_.end(), std::uint32_t{0});  // a heap, as all are empty
     for (const std::uint32_t text : by_length_) {
-      std::size_t best = num_groups;
-      for (std::size_t g = 0; g < num_groups; ++g) {
-        if (load_[g].count == max_sequences) continue;
-        if (best == num_groups || load_[g].tokens < load_[best].tokens) best = g;
+      std::pop_heap(open_.begin(), open_.end(), comes_later);
+      const std::uint32_t group = open_.back();
+      load_[group].tokens += batch.sequence_length(text);
+      group_of_[text] = group;
+      if (++load_[group].count == max_sequences) {
+        open_.pop_back();
+      } else {
+        std::push_heap(open_.begin(), open_.end(), comes_later);
       }
-      load_[best].tokens += batch.sequence_length(text);
-      ++load_[best].count;
-      group_of_[text] = static_cast<std::uint32_t>(best);
     }
     starts_.assign(num_groups + 1, 0);
     for (std::size_t g = 0; g < num_groups; ++g) starts_[g + 1] = starts_[g] + load_[g].count;
@@ -83,6 +89,7 @@ class SequenceGroups {
   std::vector<std::uint32_t> members_;
   std::vector<std::size_t> starts_{0};
   std::vector<Load> load_;
+  std::vector<std::uint32_t> open_;  // groups with room, a heap with the fewest tokens on top
   std::size_t heaviest_ = 0;
   std::size_t total_ = 0;
 };

@@ -31,7 +31,7 @@ class ParameterSource {
                   std::string_view anchor, std::optional<Precision> precision = Precision::f32)
       : files_(files) {
     for (const std::string_view prefix : prefixes) {
-      if (files.find(std::string(prefix) + std::string(anchor))) {
+      if (files.contains(std::string(prefix) + std::string(anchor))) {
         prefix_ = prefix;
         precision_ =
             precision ? *precision : default_precision(files, prefix_ + std::string(anchor));
@@ -42,12 +42,7 @@ class ParameterSource {
                      "a tensor of this name, after a known prefix or none", "no such tensor");
   }
 
-  const std::string& prefix() const noexcept { return prefix_; }
-  Precision precision() const noexcept { return precision_; }
-
-  bool contains(std::string_view key) const {
-    return files_.find(prefix_ + std::string(key)).has_value();
-  }
+  bool contains(std::string_view key) const { return files_.contains(prefix_ + std::string(key)); }
 
   TensorView require(std::string_view key, const Shape& shape) const {
     const std::string full_key = prefix_ + std::string(key);

@@ -33,8 +33,8 @@ struct EncoderParameters {
 template <LayerScalar Scalar, ActivationFunction Activation, class Positions>
 class TransformerEncoder final : public EncoderModel<Scalar> {
  public:
-  // The embedding tables stay views of `files`; the bytes of the layers are released as soon as
-  // each is packed, so that they are never in memory twice.
+  // The embedding tables stay views of `files`; the bytes of a matrix are released as soon as it is
+  // packed, so that they are not in memory twice.
   TransformerEncoder(const EncoderParameters& parameters, Positions positions,
                      std::shared_ptr<const WeightFiles> files, Executor& executor,
                      Activation activation = {})
@@ -46,9 +46,13 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
     layers_.reserve(parameters.layers.size());
     for (const auto& layer : parameters.layers) {
       layers_.emplace_back(layer, positions_.get(), executor, activation);
-      release(layer);
+      for (const LinearParameters* linear : linears_of(layer)) release(*linear);
     }
-    if (parameters.pooler) pooler_.emplace(*parameters.pooler, executor);
+    if (parameters.embeddings.projection) release(*parameters.embeddings.projection);
+    if (parameters.pooler) {
+      pooler_.emplace(*parameters.pooler, executor);
+      release(*parameters.pooler);
+    }
     const auto& first = parameters.layers.front();
     workspace_sizes_ = {
         .embedding_size = embeddings_.embedding_size(),
@@ -150,10 +154,8 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
             &layer.feed_forward.output};
   }
 
-  void release(const EncoderLayerParameters& layer) const noexcept {
-    for (const LinearParameters* linear : linears_of(layer)) {
-      files_->release(linear->weight.elements);
-    }
+  void release(const LinearParameters& linear) const noexcept {
+    files_->release(linear.weight.elements);
   }
 
   std::shared_ptr<const WeightFiles> files_;

@@ -55,7 +55,6 @@ inline std::size_t FlatIndex::add(MatrixView<const float> rows) {
   const std::size_t needed = (num_rows_ + rows.rows) * size_;
   if (metric_ == Metric::cosine) {
     const std::vector<double> added = detail::row_norms(rows);
-    norms_.reserve(std::max(norms_.size() + added.size(), norms_.capacity()));
     norms_.insert(norms_.end(), added.begin(), added.end());
   }
   if (needed > values_.size()) {

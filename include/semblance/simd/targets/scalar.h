@@ -17,10 +17,13 @@ namespace semblance::simd::scalar {
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kPanelVecs = 1;
 // Rows of a tile share its weights. Where fma is a call they gain nothing by it, and each height of
-// a tile takes a second of every compilation.
+// a tile takes a second of every compilation. Compiler flags decide, so that two files of a program
+// may differ: each has kernels of its own name.
 #if defined(__FP_FAST_FMAF) || defined(__FMA__)
+inline namespace tiles_of_four_rows {
 inline constexpr std::size_t kTileRows = 4;
 #else
+inline namespace tiles_of_one_row {
 inline constexpr std::size_t kTileRows = 1;
 #endif
 
@@ -282,4 +285,5 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/table.inl.h"
 // clang-format on
 
+}  // the namespace of kTileRows
 }  // namespace semblance::simd::scalar
