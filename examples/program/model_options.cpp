@@ -77,7 +77,8 @@ void ModelOptions::refuse_empty_names(CLI::App& command) {
       "");
   for (CLI::Option* option : command.get_options()) {
     const std::string type = option->get_type_name();
-    if (type.ends_with("FILE") || type.ends_with("DIR")) option->check(named);
+    const bool is_name = type.ends_with("FILE") || type.ends_with("DIR") || type == "HOST";
+    if (is_name) option->check(named);
   }
   for (CLI::App* subcommand : command.get_subcommands({})) refuse_empty_names(*subcommand);
 }

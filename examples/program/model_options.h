@@ -38,8 +38,8 @@ struct ModelOptions {
   // All of them.
   void add_all(CLI::App& command);
 
-  // Refuses "" for every file and folder of a command and its subcommands: an unset variable of the
-  // shell would else mean that the option was not given.
+  // Refuses "" for every file, folder and host of a command and its subcommands: an unset variable
+  // of the shell would else mean that the option was not given.
   static void refuse_empty_names(CLI::App& command);
 
   semblance::LoadOptions load_options() const;

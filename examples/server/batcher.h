@@ -35,6 +35,7 @@ class Job {
   std::vector<std::int32_t> input_ids;
   std::vector<std::size_t> starts{0};  // [num_texts + 1]
   std::vector<float> embeddings;       // [num_texts, dim], there once it is done
+  bool raw = false;                    // a Normalize module of the folder is skipped
 
   std::size_t num_texts() const noexcept { return starts.size() - 1; }
 
@@ -162,7 +163,9 @@ class Batcher {
       try {
         encoder_.encode_ids_into(
             semblance::SequenceBatch(starts), input_ids, embeddings,
-            {.pooling = options_.pooling, .num_threads = options_.num_threads});
+            {.pooling = options_.pooling,
+             .normalize = batch.front().job->raw ? std::optional(false) : std::nullopt,
+             .num_threads = options_.num_threads});
       } catch (...) {
         error = std::current_exception();
       }
@@ -188,7 +191,10 @@ class Batcher {
         Item& item = waiting_.front();
         const std::size_t more = item.num_tokens();
         if (!item.job->abandoned_) {
-          if (!batch.empty() && num_tokens + more > limit) break;
+          if (!batch.empty() &&
+              (num_tokens + more > limit || item.job->raw != batch.front().job->raw)) {
+            break;
+          }
           num_tokens += more;
           batch.push_back(std::move(item));
         }

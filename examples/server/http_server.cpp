@@ -6,14 +6,20 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <cerrno>
+#include <charconv>
+#include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <string>
 #include <system_error>
 
 namespace server {
 namespace {
+
+using Clock = std::chrono::steady_clock;
 
 // Whether one of the events has come to a file by then; what ends it counts as one.
 bool comes_to(int file, short events, int timeout_ms, int ended = -1) {
@@ -25,16 +31,25 @@ bool comes_to(int file, short events, int timeout_ms, int ended = -1) {
   return found > 0 && files[0].revents != 0;
 }
 
-// A socket that the library has given timeouts. What is written waits until the client is to see
-// it.
+// A socket. What is written waits until the client is to see it.
 class Connection : public httplib::Stream {
  public:
-  explicit Connection(socket_t socket) : socket_(socket) {}
+  //   ended  a file that can be read once no more requests are wanted
+  Connection(socket_t socket, int ended) : socket_(socket), ended_(ended) {}
 
   // Waits for the next request; false after the timeout, or once `ended` can be read.
-  bool await(int timeout_ms, int ended) const {
-    return first_ != last_ || comes_to(socket_, POLLIN, timeout_ms, ended);
+  bool await(int timeout_ms) const {
+    return first_ != last_ || comes_to(socket_, POLLIN, timeout_ms, ended_);
   }
+
+  // A request begins that has so many bytes at most and is to be here in time.
+  void begin_request(std::size_t most_bytes, Clock::time_point deadline) {
+    begin_ = num_read_;
+    most_bytes_ = most_bytes;
+    deadline_ = deadline;
+  }
+  // Bytes read since then.
+  std::size_t request_bytes() const noexcept { return num_read_ - begin_; }
 
   // Sends what was written.
   bool flush() {
@@ -43,17 +58,29 @@ class Connection : public httplib::Stream {
     return sent;
   }
 
+  // Ends the connection. A close while more comes in would take the answer from a client that is
+  // still sending: that is read first, for a moment.
+  void close() {
+    ::shutdown(socket_, SHUT_WR);
+    const auto deadline = Clock::now() + std::chrono::seconds(1);
+    while (Clock::now() < deadline && comes_to(socket_, POLLIN, 100, ended_) && receive() > 0) {
+    }
+    ::close(socket_);
+  }
+
   ssize_t read(char* to, std::size_t size) override {
+    if (request_bytes() == most_bytes_) return -1;
     if (first_ == last_) {
       if (!flush()) return -1;
-      const ssize_t count = receive();
+      const ssize_t count = await_bytes();
       if (count <= 0) return count;
       first_ = 0;
       last_ = static_cast<std::size_t>(count);
     }
-    const std::size_t count = std::min(size, last_ - first_);
+    const std::size_t count = std::min({size, last_ - first_, most_bytes_ - request_bytes()});
     std::memcpy(to, received_.data() + first_, count);
     first_ += count;
+    num_read_ += count;
     return static_cast<ssize_t>(count);
   }
 
@@ -75,13 +102,27 @@ class Connection : public httplib::Stream {
 
  private:
   static constexpr std::size_t kTogether = std::size_t{1} << 16;  // bytes that are sent at once
+  static constexpr std::chrono::milliseconds kPause{10'000};      // between bytes of a request
 
+  // As ::recv(); negative with errno EAGAIN where nothing is there.
   ssize_t receive() {
     ssize_t count = 0;
     do {
-      count = ::recv(socket_, received_.data(), received_.size(), 0);
+      count = ::recv(socket_, received_.data(), received_.size(), MSG_DONTWAIT);
     } while (count < 0 && errno == EINTR);
     return count;
+  }
+
+  ssize_t await_bytes() {
+    for (;;) {
+      const ssize_t count = receive();
+      if (count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) return count;
+      const auto left = std::min(
+          kPause, std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()));
+      if (left.count() <= 0 || !comes_to(socket_, POLLIN, static_cast<int>(left.count()), ended_)) {
+        return -1;
+      }
+    }
   }
 
   bool send(const char* from, std::size_t size) const {
@@ -96,15 +137,59 @@ class Connection : public httplib::Stream {
   }
 
   socket_t socket_;
+  int ended_;
   std::array<char, 4096> received_;  // of which [first_, last_) was not read yet
   std::size_t first_ = 0;
   std::size_t last_ = 0;
+  std::size_t num_read_ = 0;
+  std::size_t begin_ = 0;  // of the request, counted as num_read_ is
+  std::size_t most_bytes_ = 0;
+  Clock::time_point deadline_;
   std::string written_;
 };
 
+// The bytes of the body behind a request's head, where that alone says where the next one begins.
+std::optional<std::size_t> body_bytes(const httplib::Request& request) {
+  const std::size_t num_lengths = request.get_header_value_count("Content-Length");
+  if (request.has_header("Transfer-Encoding") || num_lengths > 1) return std::nullopt;
+  if (num_lengths == 0) return 0;
+  const std::string digits = request.get_header_value("Content-Length");
+  const char* const end = digits.data() + digits.size();
+  std::size_t bytes = 0;
+  if (std::from_chars(digits.data(), end, bytes).ptr != end) return std::nullopt;
+  // The library reads no body of these.
+  const bool is_left = request.method == "GET" || request.method == "HEAD" ||
+                       request.method == "OPTIONS";
+  if (is_left && bytes != 0) return std::nullopt;
+  return bytes;
+}
+
+// Takes out of a head what the library would act upon and this server does not offer.
+void simplify(httplib::Request& request) {
+  for (const char* name : {"Range", "Accept-Encoding", "Content-Type", HttpServer::kEncodedBody}) {
+    request.headers.erase(name);
+  }
+  request.ranges.clear();
+  if (request.has_header("Content-Encoding")) {
+    request.set_header(HttpServer::kEncodedBody, request.get_header_value("Content-Encoding"));
+    request.headers.erase("Content-Encoding");
+  }
+  if (!request.has_header("Transfer-Encoding") && !request.has_header("Content-Length")) {
+    request.set_header("Content-Length", "0");  // RFC 9112, section 6.3
+  }
+}
+
+bool asks_to_close(const httplib::Request& request) {
+  std::string value = request.get_header_value("Connection");
+  std::transform(value.begin(), value.end(), value.begin(),
+                 [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return value.find("close") != std::string::npos;
+}
+
 }  // namespace
 
-HttpServer::HttpServer() {
+HttpServer::HttpServer(std::size_t max_body) : max_body_(max_body) {
+  set_payload_max_length(max_body);
   if (::pipe(ended_) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
 }
 
@@ -121,18 +206,32 @@ void HttpServer::end() {
 }
 
 bool HttpServer::process_and_close_socket(socket_t socket) {
-  Connection connection(socket);
+  constexpr std::size_t kMostHeadBytes = std::size_t{1} << 16;
+  constexpr std::chrono::seconds kMostReading{60};
+  Connection connection(socket, ended_[0]);
   const int timeout_ms = static_cast<int>(keep_alive_timeout_sec_ * 1000);
   bool good = false;
   for (std::size_t left = keep_alive_max_count_; left != 0 && svr_sock_ != INVALID_SOCKET; --left) {
-    if (!connection.await(timeout_ms, ended_[0])) break;
+    if (!connection.await(timeout_ms)) break;
+    connection.begin_request(kMostHeadBytes + max_body_, Clock::now() + kMostReading);
+    std::optional<std::size_t> whole;  // bytes of the request
     bool closing = false;
-    good = process_request(connection, left == 1, closing, nullptr);
+    // Not called for a head that the library refuses.
+    const auto read_head = [&](httplib::Request& request) {
+      whole = body_bytes(request);
+      if (whole) *whole += connection.request_bytes();
+      closing = closing || !whole || asks_to_close(request);
+      simplify(request);
+      if (closing) {
+        request.headers.erase("Connection");
+        request.set_header("Connection", "close");  // which the answer then says too
+      }
+    };
+    good = process_request(connection, left == 1, closing, read_head);
     good = connection.flush() && good;
-    if (!good || closing) break;
+    if (!good || closing || connection.request_bytes() != whole) break;
   }
-  ::shutdown(socket, SHUT_RDWR);
-  ::close(socket);
+  connection.close();
   return good;
 }
 

@@ -9,14 +9,20 @@
 #include <CLI/CLI.hpp>
 #include <atomic>
 #include <chrono>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
+#include <filesystem>
+#include <limits>
 #include <string>
+#include <system_error>
 #include <thread>
 
 #include "../program/load_encoder.h"
 #include "../program/model_options.h"
+#include "../program/number_check.h"
+#include "../program/utf8_text.h"
 #include "batcher.h"
 #include "http_server.h"
 #include "routes.h"
@@ -30,7 +36,6 @@ struct Options {
   std::string host = "127.0.0.1";
   int port = 8080;
   std::size_t connections = 128;
-  std::size_t max_body = std::size_t{8} << 20;
   double max_delay_ms = 0;
   double timeout_s = 30;
   server::BatcherOptions batcher;
@@ -39,10 +44,11 @@ struct Options {
   void parse(int argc, char** argv);
 };
 
-// A folder's own name.
-std::string last_part(std::string path) {
-  while (path.size() > 1 && path.ends_with('/')) path.pop_back();
-  return path.substr(path.find_last_of('/') + 1);
+// A folder's own name, also where the path says "." or ends in a slash.
+std::string own_name(const std::string& path) {
+  std::error_code error;
+  const auto whole = std::filesystem::weakly_canonical(path, error);
+  return program::repaired_utf8((error ? std::filesystem::path(path) : whole).filename().string());
 }
 
 int run(const Options& options) {
@@ -62,9 +68,9 @@ int run(const Options& options) {
                            ": the pooling leaves its default prompt out, which this server cannot");
   }
   server::Batcher batcher(encoder, options.batcher);
-  server::Service service{encoder, batcher, {}, options.service, {}};
+  server::Service service{encoder, batcher, {}, options.service};
 
-  server::HttpServer http;
+  server::HttpServer http(options.service.max_body);
   http.new_task_queue = [&] { return new httplib::ThreadPool(options.connections); };
   int listening = -1;
   http.set_socket_options([&](int socket) {
@@ -75,9 +81,7 @@ int run(const Options& options) {
   http.set_tcp_nodelay(true);
   http.set_keep_alive_max_count(1'000'000);
   http.set_keep_alive_timeout(5);
-  http.set_read_timeout(10);
   http.set_write_timeout(10);
-  http.set_payload_max_length(options.max_body);
   server::add_routes(http, service);
 
   int port = options.port;
@@ -89,21 +93,29 @@ int run(const Options& options) {
   // cpp-httplib lets five connections wait to be accepted; the kernel drops more, and their clients
   // try again a second later.
   ::listen(listening, SOMAXCONN);
-  std::printf("%s at http://%s:%d\n", options.service.model_name.c_str(), options.host.c_str(),
-              port);
+  const bool is_ipv6 = options.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? '[' + options.host + ']' : options.host;
+  std::printf("%s at http://%s:%d\n", options.service.model_name.c_str(), host.c_str(), port);
   std::fflush(stdout);
 
+  std::atomic<bool> stopping{false};
   std::atomic<bool> ended{false};
   std::thread ending([&] {
+    constexpr std::chrono::milliseconds kMoment{1};
     int signal_number = 0;
     ::sigwait(&signals, &signal_number);
-    service.stopping = true;
-    while (!ended && !http.is_running()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    stopping = true;
+    while (!ended && !http.is_running()) std::this_thread::sleep_for(kMoment);
     http.end();
+    // A second signal does not wait for the requests that are open.
+    ::signal(SIGINT, SIG_DFL);
+    ::signal(SIGTERM, SIG_DFL);
+    ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
+    while (!ended) std::this_thread::sleep_for(kMoment);
   });
   const bool served = http.listen_after_bind();
   ended = true;
-  if (!service.stopping) ::kill(::getpid(), SIGTERM);  // listening ended by itself
+  if (!stopping) ::kill(::getpid(), SIGTERM);  // listening ended by itself
   ending.join();
   return served ? 0 : 1;
 }
@@ -118,18 +130,27 @@ void Options::parse(int argc, char** argv) {
   model.add_pooling(parser);
   model.add_packed_cache(parser);
   add("--name", name, "What requests call the model; default: its folder's name");
-  add("--host", host, "Address to listen at");
-  add("--port", port, "Port, 0 any that is free");
+  add("--host", host, "Address to listen at")->type_name("HOST");
+  add("--port", port, "Port, 0 any that is free")->check(CLI::Range(0, 65535));
   add("--connections", connections, "Most connections served at a time")
       ->check(CLI::Range(1, 4096));  // a thread each
   add("--threads", batcher.num_threads, "Threads of the encoder; 0: one a core")
       ->check(CLI::Range(0, 256));
-  add("--max-batch-tokens", batcher.max_batch_tokens, "Tokens that are encoded together");
-  add("--max-waiting-tokens", batcher.max_waiting_tokens, "Beyond these, requests get 429");
-  add("--max-delay-ms", max_delay_ms, "How long a text waits for company while nothing runs");
-  add("--max-texts", service.max_texts, "Texts of a request");
-  add("--max-body", max_body, "Bytes of a request");
-  add("--timeout", timeout_s, "Seconds until a request that is not done gets 503");
+  const auto count = CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max());
+  add("--max-batch-tokens", batcher.max_batch_tokens, "Tokens that are encoded together")
+      ->check(count);
+  add("--max-waiting-tokens", batcher.max_waiting_tokens, "Beyond these, requests get 429")
+      ->check(count);
+  const auto milliseconds = program::number_check("a number from 0 to 60000",
+                                                  [](double t) { return t >= 0 && t <= 60000; });
+  const auto seconds = program::number_check("a number above 0, at most 86400",
+                                             [](double t) { return t > 0 && t <= 86400; });
+  add("--max-delay-ms", max_delay_ms, "How long a text waits for company while nothing runs")
+      ->check(milliseconds);
+  add("--max-texts", service.max_texts, "Texts of a request")->check(count);
+  add("--max-body", service.max_body, "Bytes of a request")->check(count);
+  add("--timeout", timeout_s, "Seconds until a request that is not done gets 503")
+      ->check(seconds);
   parser.add_flag("--truncate", service.truncate,
                   "Cut texts that are too long, do not refuse them");
   program::ModelOptions::refuse_empty_names(parser);
@@ -138,9 +159,9 @@ void Options::parse(int argc, char** argv) {
   } catch (const CLI::ParseError& error) {
     std::exit(parser.exit(error) == 0 ? 0 : 2);
   }
-  service.model_name = !name.empty()         ? name
+  service.model_name = !name.empty()         ? program::repaired_utf8(name)
                        : model.model.empty() ? "semblance-default"
-                                             : last_part(model.model);
+                                             : own_name(model.model);
   batcher.pooling = semblance::pooling_of(model.pooling);
   model.threads = batcher.num_threads;
   service.timeout = std::chrono::milliseconds(static_cast<long>(timeout_s * 1e3));

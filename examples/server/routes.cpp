@@ -1,6 +1,7 @@
 #include "routes.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <exception>
 #include <memory>
@@ -15,6 +16,7 @@
 
 #include "../program/json_text.h"
 #include "base64.h"
+#include "http_server.h"
 #include "page.h"
 #include "semblance/loaded_model.h"
 #include "semblance/pooling/normalize.h"
@@ -28,22 +30,49 @@ using nlohmann::json;
 using program::append_json_string;
 using program::append_number;
 
+constexpr const char* kTooLarge = "the body is too large";
+
 // An answer that is not 200.
 struct Refusal {
   int status;
   std::string type;  // OpenAI's word for it
   std::string message;
   std::string param = {};
+  std::string code = {};
 };
 
 [[noreturn]] void invalid(std::string message, std::string param = {}) {
   throw Refusal{400, "invalid_request_error", std::move(message), std::move(param)};
 }
 
-json parse_body(const httplib::Request& request) {
+// A document is held to what a request needs before it is built: each of its values takes many
+// times its bytes.
+json parse_body(const Service& service, const httplib::Request& request) {
+  constexpr int kMostDepth = 16;
+  const std::size_t most_values = service.options.max_texts + 64;
+  if (request.has_header(HttpServer::kEncodedBody)) {
+    throw Refusal{415, "invalid_request_error", "the body: expected no Content-Encoding, found \"" +
+                      request.get_header_value(HttpServer::kEncodedBody) + '"'};
+  }
+  if (request.body.size() > service.options.max_body) {
+    throw Refusal{413, "invalid_request_error", kTooLarge};
+  }
+  std::size_t num_values = 0;
+  const auto keep = [&](int depth, json::parse_event_t event, json&) {
+    if (depth > kMostDepth) invalid("the body: expected less nesting");
+    const bool is_new = event == json::parse_event_t::value ||
+                        event == json::parse_event_t::object_start ||
+                        event == json::parse_event_t::array_start;
+    if (is_new && ++num_values > most_values) {
+      throw Refusal{413, "invalid_request_error",
+                    "the body: expected at most " + std::to_string(service.options.max_texts) +
+                        " texts, found more values"};
+    }
+    return true;
+  };
   json body;
   try {
-    body = json::parse(request.body);
+    body = json::parse(request.body, keep);
   } catch (const json::exception& error) {
     invalid(std::string("the body is not JSON: ") + error.what());
   }
@@ -109,6 +138,7 @@ struct Embeddings {
 
 struct EmbedOptions {
   bool normalize = true;
+  bool raw = false;  // as the pooling and the folder's modules but Normalize give them
   bool truncate = false;
   std::optional<std::size_t> dim;
   std::string prompt;
@@ -125,6 +155,7 @@ Embeddings embed(Service& service, std::span<const std::string> texts,
             "dimensions");
   }
   const auto job = std::make_shared<Job>();
+  job->raw = options.raw;
   semblance::TokenizerScratch scratch;
   for (std::size_t i = 0; i < texts.size(); ++i) {
     const auto count = service.encoder.tokenizer().append_input_ids(
@@ -148,6 +179,12 @@ Embeddings embed(Service& service, std::span<const std::string> texts,
     case Batcher::Outcome::timed_out:
       throw Refusal{503, "server_error", "the vectors were not ready in time"};
   }
+  for (std::size_t i = 0; i < job->embeddings.size(); ++i) {
+    if (std::isfinite(job->embeddings[i])) continue;
+    throw Refusal{500, "server_error",
+                  "the vector of text " + std::to_string(i / service.batcher.dim()) +
+                      " is not finite, and JSON has no word for that"};
+  }
   Embeddings result{.values = {}, .dim = dim, .num_tokens = job->input_ids.size()};
   result.values.resize(texts.size() * dim);
   for (std::size_t i = 0; i < texts.size(); ++i) {
@@ -158,11 +195,15 @@ Embeddings embed(Service& service, std::span<const std::string> texts,
   return result;
 }
 
-// "truncate" and "prompt_name" as text-embeddings-inference has them.
+// "truncate", "truncation_direction" and "prompt_name" as text-embeddings-inference has them.
 EmbedOptions embed_options(const Service& service, const json& object) {
   EmbedOptions options;
   options.truncate =
       option<bool>(object, "truncate", "true or false").value_or(service.options.truncate);
+  const auto direction = option<std::string>(object, "truncation_direction", "a string");
+  if (direction && *direction != "Right" && *direction != "right") {
+    invalid("truncation_direction: expected \"Right\", found \"" + *direction + '"');
+  }
   const auto& model = service.encoder.model();
   auto name = option<std::string>(object, "prompt_name", "a string");
   if (!name) name = model.default_prompt_name;
@@ -181,16 +222,19 @@ void answer(httplib::Response& response, std::string body) {
   response.set_content(std::move(body), "application/json");
 }
 
+void require_model(const Service& service, const std::string& name) {
+  if (name == service.options.model_name) return;
+  throw Refusal{404, "invalid_request_error",
+                "model: expected \"" + service.options.model_name + "\", found \"" + name + '"',
+                "model", "model_not_found"};
+}
+
 void openai_embeddings(Service& service, const httplib::Request& request,
                        httplib::Response& response) {
-  const json body = parse_body(request);
+  const json body = parse_body(service, request);
   const auto model = option<std::string>(body, "model", "a string");
   if (!model) invalid("model: expected a string", "model");
-  if (*model != service.options.model_name) {
-    throw Refusal{404, "invalid_request_error",
-                  "model: expected \"" + service.options.model_name + "\", found \"" + *model + '"',
-                  "model"};
-  }
+  require_model(service, *model);
   const auto format = option<std::string>(body, "encoding_format", "a string").value_or("float");
   if (format != "float" && format != "base64") {
     invalid("encoding_format: expected float or base64, found \"" + format + '"',
@@ -223,17 +267,27 @@ void openai_embeddings(Service& service, const httplib::Request& request,
   answer(response, std::move(out));
 }
 
-void openai_models(Service& service, const httplib::Request&, httplib::Response& response) {
-  std::string out = R"({"object":"list","data":[{"id":)";
+std::string openai_model_object(const Service& service) {
+  std::string out = R"({"id":)";
   append_json_string(out, service.options.model_name);
-  answer(response, out + R"(,"object":"model","created":0,"owned_by":"semblance"}]})");
+  return out + R"(,"object":"model","created":0,"owned_by":"semblance"})";
+}
+
+void openai_models(Service& service, const httplib::Request&, httplib::Response& response) {
+  answer(response, R"({"object":"list","data":[)" + openai_model_object(service) + "]}");
+}
+
+void openai_model(Service& service, const httplib::Request& request, httplib::Response& response) {
+  require_model(service, request.matches[1]);
+  answer(response, openai_model_object(service));
 }
 
 void tei_embed(Service& service, const httplib::Request& request, httplib::Response& response) {
-  const json body = parse_body(request);
+  const json body = parse_body(service, request);
   const auto texts = texts_of(body, "inputs", service.options.max_texts);
   EmbedOptions options = embed_options(service, body);
   options.normalize = option<bool>(body, "normalize", "true or false").value_or(true);
+  options.raw = !options.normalize;
   options.dim = option<std::size_t>(body, "dimensions", "a whole number");
   const Embeddings embeddings = embed(service, texts, options);
   std::string out = "[";
@@ -246,7 +300,7 @@ void tei_embed(Service& service, const httplib::Request& request, httplib::Respo
 
 void tei_similarity(Service& service, const httplib::Request& request,
                     httplib::Response& response) {
-  const json body = parse_body(request);
+  const json body = parse_body(service, request);
   const auto inputs = body.find("inputs");
   if (inputs == body.end() || !inputs->is_object()) {
     invalid("inputs: expected an object with source_sentence and sentences", "inputs");
@@ -255,9 +309,8 @@ void tei_similarity(Service& service, const httplib::Request& request,
   if (!source) invalid("source_sentence: expected a string", "source_sentence");
   auto texts = texts_of(*inputs, "sentences", service.options.max_texts);
   texts.insert(texts.begin(), std::move(*source));
-  const auto parameters = body.find("parameters");
-  const bool given = parameters != body.end() && parameters->is_object();
-  EmbedOptions options = embed_options(service, given ? *parameters : json::object());
+  const auto parameters = option<json::object_t>(body, "parameters", "an object");
+  EmbedOptions options = embed_options(service, parameters.value_or(json::object_t()));
   options.normalize = false;
   const Embeddings embeddings = embed(service, texts, options);
   std::vector<float> scores;
@@ -281,9 +334,8 @@ void tei_info(Service& service, const httplib::Request&, httplib::Response& resp
   answer(response, std::move(out));
 }
 
-void health(Service& service, const httplib::Request&, httplib::Response& response) {
-  response.status = service.stopping ? 503 : 200;
-  response.set_content(service.stopping ? "stopping\n" : "ok\n", "text/plain");
+void health(Service&, const httplib::Request&, httplib::Response& response) {
+  response.set_content("ok\n", "text/plain");
 }
 
 // The error object of the interface that the route belongs to.
@@ -294,7 +346,9 @@ std::string error_body(const std::string& path, const Refusal& refusal) {
     append_json_string(out, semblance::Error(refusal.message).what());
     out += R"(,"type":")" + refusal.type + R"(","param":)";
     refusal.param.empty() ? (void)(out += "null") : append_json_string(out, refusal.param);
-    return out + R"(,"code":)" + (refusal.status == 404 ? "\"model_not_found\"" : "null") + "}}";
+    out += R"(,"code":)";
+    refusal.code.empty() ? (void)(out += "null") : append_json_string(out, refusal.code);
+    return out + "}}";
   }
   out = R"({"error":)";
   append_json_string(out, semblance::Error(refusal.message).what());
@@ -326,7 +380,8 @@ httplib::Server::Handler counted(Service& service, std::string path, Route route
       refuse(request, response, {500, "server_error", error.what()});
     }
     const std::chrono::duration<double> elapsed = Batcher::Clock::now() - start;
-    service.metrics.count_request(path, response.status, elapsed.count());
+    service.metrics.count_request(path, response.status);
+    service.metrics.count_seconds(path, elapsed.count());
   };
 }
 
@@ -341,7 +396,9 @@ void add_routes(httplib::Server& http, Service& service) {
   };
   post("/v1/embeddings", openai_embeddings);
   get("/v1/models", openai_models);
+  get("/v1/models/(.+)", openai_model);
   post("/embed", tei_embed);
+  post("/", tei_embed);
   post("/similarity", tei_similarity);
   get("/info", tei_info);
   get("/health", health);
@@ -352,15 +409,17 @@ void add_routes(httplib::Server& http, Service& service) {
   get("/", [](Service&, const httplib::Request&, httplib::Response& response) {
     response.set_content(kPage, "text/html; charset=utf-8");
   });
-  // What no route answered: unknown paths, and bodies beyond the limit.
-  http.set_error_handler([](const httplib::Request& request, httplib::Response& response) {
+  // What no route answered: unknown paths, and what the library makes no request of.
+  http.set_error_handler([&](const httplib::Request& request, httplib::Response& response) {
     if (!response.body.empty()) return;
-    const char* message = response.status == 413   ? "the body is too large"
-                          : response.status == 404 ? "no such path"
-                                                   : "bad request";
-    response.set_content(
-        error_body(request.path, {response.status, "invalid_request_error", message}),
-        "application/json");
+    Refusal refusal{response.status, "invalid_request_error", "bad request"};
+    if (refusal.status == 413) refusal.message = kTooLarge;
+    if (refusal.status == 404) {
+      refusal.message = "no such path";
+      refusal.code = "unknown_url";
+    }
+    answer(response, error_body(request.path, refusal));
+    service.metrics.count_request("other", refusal.status);
   });
 }
 

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <atomic>
 #include <chrono>
 #include <cstddef>
 #include <string>
@@ -17,6 +16,7 @@ namespace server {
 struct ServiceOptions {
   std::string model_name;        // as requests and answers call it
   std::size_t max_texts = 2048;  // of a request
+  std::size_t max_body = std::size_t{8} << 20;  // bytes of a request
   bool truncate = false;         // cut texts that are too long instead of refusing them
   std::chrono::milliseconds timeout{30'000};
 };
@@ -27,11 +27,11 @@ struct Service {
   Batcher& batcher;
   Metrics metrics;
   ServiceOptions options;
-  std::atomic<bool> stopping{false};
 };
 
-// OpenAI's POST /v1/embeddings and GET /v1/models; text-embeddings-inference's POST /embed,
-// POST /similarity, GET /info and GET /health; GET /healthz, GET /metrics and the page at /.
+// OpenAI's POST /v1/embeddings, GET /v1/models and GET /v1/models/NAME; text-embeddings-inference's
+// POST /embed, also at /, POST /similarity, GET /info and GET /health; GET /healthz, GET /metrics
+// and the page at /.
 void add_routes(httplib::Server& http, Service& service);
 
 }  // namespace server

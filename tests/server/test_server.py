@@ -1,4 +1,5 @@
 import base64
+import gzip
 import http.client
 import json
 import os
@@ -11,6 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -149,6 +151,15 @@ def test_openai_client_reads_the_errors(start):
         assert status == 400 and "\n" not in answer["error"]["message"]
     assert post(server, "/absent", {})[0] == 404
     assert metric(server, 'requests_total{route="/v1/embeddings",status="404"}') == 1
+    assert metric(server, 'requests_total{route="other",status="404"}') == 1
+    assert metric(server, 'request_seconds_count{route="/v1/embeddings"}') > 1
+    assert client.models.retrieve(server.name).id == server.name
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.models.retrieve("another")
+    assert caught.value.code == "model_not_found"
+    with pytest.raises(openai.NotFoundError) as caught:
+        client.chat.completions.create(model=server.name, messages=[])
+    assert caught.value.code == "unknown_url"
     client.embeddings.create(model=server.name, input="fine")  # it lives on
 
 
@@ -167,7 +178,50 @@ def test_text_embeddings_inference_routes(start, encode, sentences):
     assert status == 400 and answer["error_type"] == "Validation"
     status, vectors = post(server, "/embed", {"inputs": "how " * 1000, "truncate": True})
     assert status == 200 and np.array_equal(np.float32(vectors), encode(["how " * 1000], "--normalize"))
+    left = {"inputs": "how " * 1000, "truncate": True, "truncation_direction": "Left"}
+    assert post(server, "/embed", left)[0] == 400
+    assert post(server, "/embed", {**left, "truncation_direction": "Right"}) == (status, vectors)
+    similarity = {"inputs": {"source_sentence": "a", "sentences": ["b"]}, "parameters": 7}
+    assert post(server, "/similarity", similarity)[0] == 400
+    assert post(server, "/", {"inputs": "fine"}) == post(server, "/embed", {"inputs": "fine"})
     assert json.loads(get(server, "/info"))["model_id"] == "bert-mlm"
+
+
+def test_raw_vectors_are_those_without_the_folders_normalize(start, encode, sentences):
+    folder = str(GOLDEN / "st-cls-normalize-old")
+    server = start(model=folder)
+    raw = encode(sentences, "--no-normalize", model=folder)
+    assert not np.allclose(np.linalg.norm(raw, axis=1), 1)
+    unit = encode(sentences, "--normalize", model=folder)
+
+    def vectors(text, **more):  # the model takes few tokens
+        status, answer = post(server, "/embed", {"inputs": text, "truncate": True, **more})
+        assert status == 200
+        return np.float32(answer[0])
+
+    # Both kinds at the same time: they are not encoded together.
+    with ThreadPoolExecutor(8) as threads:
+        found = list(threads.map(lambda t: (vectors(t), vectors(t, normalize=False)), sentences))
+    assert np.array_equal([pair[0] for pair in found], unit)
+    assert np.array_equal([pair[1] for pair in found], raw)
+    cut = encode(sentences[:1], "--no-normalize", "--dim", "5", model=folder)
+    assert np.array_equal(vectors(sentences[0], normalize=False, dimensions=5), cut[0])
+
+
+def test_what_is_not_finite_is_an_error(start, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(GOLDEN / "bert-mlm", folder)
+    weights = bytearray((folder / "model.safetensors").read_bytes())
+    size = int.from_bytes(weights[:8], "little")
+    header = json.loads(weights[8 : 8 + size])
+    name = next(name for name in header if name.endswith("attention.output.dense.bias"))
+    at = 8 + size + header[name]["data_offsets"][0]
+    weights[at : at + 4] = np.float32(np.nan).tobytes()
+    (folder / "model.safetensors").write_bytes(weights)
+    server = start("--allow-non-finite", model=str(folder))
+    for path, key in (("/embed", "inputs"), ("/v1/embeddings", "input")):
+        status, answer = post(server, path, {key: "fine", "model": server.name})
+        assert status == 500 and "not finite" in str(answer)
 
 
 def test_a_token_without_an_embedding_is_a_bad_request(start, tmp_path):
@@ -235,6 +289,139 @@ def test_sigterm_lets_open_requests_finish(start):
         socket.create_connection(address_of(server), timeout=5)
 
 
+def test_a_second_signal_does_not_wait(start):
+    server = start()
+    with socket.create_connection(address_of(server), timeout=20) as slow:
+        head, body = embed_request(["a long text of many words"] * 2048)
+        slow.sendall(head + body)
+        time.sleep(0.2)
+        server.process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        for _ in range(100):
+            if server.process.poll() is not None:
+                break
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.1)
+    assert server.process.wait(timeout=5) in (0, -signal.SIGTERM)
+
+
+def test_a_stop_does_not_wait_for_requests_that_are_not_there_yet(start):
+    server = start()
+    half = socket.create_connection(address_of(server))
+    half.sendall(b"POST /embed HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+    time.sleep(0.3)
+    stopping = time.monotonic()
+    assert server.stop() == 0
+    assert time.monotonic() - stopping < 3
+    half.close()
+
+
+def chunked(body, size):
+    chunks = (body[i : i + size] for i in range(0, len(body), size))
+    return b"".join(b"%x\r\n%s\r\n" % (len(chunk), chunk) for chunk in chunks) + b"0\r\n\r\n"
+
+
+def talk(server, data):
+    """All that comes back until the server closes the connection."""
+    answer = b""
+    with socket.create_connection(address_of(server), timeout=20) as connection:
+        try:
+            connection.sendall(data)
+            while part := connection.recv(1 << 16):
+                answer += part
+        except ConnectionError:
+            pass
+    return answer
+
+
+def test_a_body_is_bounded_however_it_comes(start):
+    server = start("--max-body", "4096")
+    text = json.dumps({"inputs": "fine"}).encode()
+    head = b"POST /embed HTTP/1.1\r\nHost: x\r\n"
+    coming = head + b"Transfer-Encoding: chunked\r\n\r\n"
+    assert b" 200 OK" in talk(server, coming + chunked(text, 5))
+    assert b" 413 " in talk(server, coming + chunked(text[:-1] + b" " * 5000 + b"}", 1000))
+    before = resident_kib(server.process.pid)
+    talk(server, coming + chunked(b" " * (64 << 20), 1 << 20))
+    talk(server, head + b"".join(b"X-%d: %s\r\n" % (i, b"y" * 4000) for i in range(5000)) + b"\r\n")
+    assert resident_kib(server.process.pid) - before < 8 << 10
+    packed = gzip.compress(text[:-1] + b" " * 1_000_000 + b"}")
+    framing = b"Content-Encoding: gzip\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(packed)
+    assert b" 415 " in talk(server, head + framing + packed)
+    assert post(server, "/embed", {"inputs": "fine"})[0] == 200
+
+
+def test_a_document_takes_little_more_memory_than_its_bytes(start):
+    server = start()
+    before = resident_kib(server.process.pid)
+    size = 8_000_000
+    for body, status in (
+        (b"[" * size, 400),
+        (b'{"inputs": "a", "x": [' + b"{}," * (size // 3) + b"{}]}", 413),
+        (b'{"inputs": [' + b'"",' * (size // 3) + b'""]}', 413),
+    ):
+        assert post(server, "/embed", body)[0] == status
+    assert resident_kib(server.process.pid) - before < 64 << 10
+    assert post(server, "/embed", {"inputs": [["fine"]]})[0] == 400
+
+
+@pytest.mark.parametrize(
+    "request_head",
+    [
+        "GET /healthz HTTP/1.1\r\nContent-Length: 45",
+        "FOO /embed HTTP/1.1\r\nContent-Length: 45",
+        "POST /embed HTTP/1.1\r\nRange: bytes=9-3\r\nContent-Length: 45",
+        "POST /embed HTTP/1.1\r\nX: " + "y" * 9000 + "\r\nContent-Length: 45",
+        "POST /embed HTTP/1.1\r\nContent-Length: 45\r\nContent-Length: 45",
+        "POST /embed HTTP/1.1\r\nContent-Length: 45\r\nTransfer-Encoding: chunked",
+        "POST /embed HTTP/1.1\r\nContent-Length: 4x",
+        "POST /embed HTTP/1.1\r\nConnection: Close\r\nContent-Length: 0",
+    ],
+)
+def test_a_body_is_never_taken_for_a_request(start, request_head):
+    server = start()
+    inner = b"GET /v1/models HTTP/1.1\r\nHost: inside\r\n\r\n    "
+    assert len(inner) == 45
+    answer = talk(server, request_head.encode() + b"\r\nHost: x\r\n\r\n" + inner)
+    assert answer.count(b"HTTP/1.1 ") == 1 and b'"object":"list"' not in answer
+
+
+def test_a_get_with_a_body_leaves_the_client_a_good_connection(start):
+    server = start()
+    connection = http.client.HTTPConnection(*address_of(server), timeout=20)
+    for _ in range(3):
+        connection.request("GET", "/v1/models", "{}")
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read()
+        connection.request("POST", "/embed", '{"inputs": "fine"}')
+        answer = connection.getresponse()
+        assert answer.status == 200 and answer.read()
+
+
+def test_answers_are_whole_and_plain_and_bodies_of_any_type(start):
+    server = start()
+    body = json.dumps({"inputs": ["fine"] * 1000})
+    connection = http.client.HTTPConnection(*address_of(server), timeout=20)
+    expected = None
+    for headers in (
+        {},
+        {"Range": "bytes=0-3"},
+        {"Accept-Encoding": "br, gzip"},
+        {"Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+    ):
+        connection.request("POST", "/embed", body, headers)
+        answer = connection.getresponse()
+        text = answer.read()
+        expected = expected or text
+        assert answer.status == 200 and text == expected
+        assert answer.getheader("Content-Encoding") is None and answer.getheader("Content-Range") is None
+    connection.putrequest("POST", "/embed")  # without any length: no body
+    connection.endheaders()
+    answer = connection.getresponse()
+    assert answer.status == 400 and b"not JSON" in answer.read()
+
+
 def test_a_slow_or_broken_client_does_no_harm(start):
     server = start("--connections", "4")
     address = address_of(server)
@@ -255,7 +442,18 @@ def test_says_what_is_wrong_at_the_start(start):
     result = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert result.returncode == 1 and result.stderr.startswith("semblance_server: absent")
     assert result.stderr.count("\n") == 1
-    for option in (["--precision", "f8"], ["--threads", "100000"], ["--connections", "0"]):
+    for option in (
+        ["--precision", "f8"],
+        ["--threads", "100000"],
+        ["--connections", "0"],
+        ["--port", "70000"],
+        ["--timeout", "nan"],
+        ["--timeout", "1e30"],
+        ["--max-delay-ms", "-5"],
+        ["--max-texts", "0"],
+        ["--max-body", "-1"],
+        ["--host", ""],
+    ):
         wrong = subprocess.run([command[0], *option], capture_output=True, text=True, timeout=60)
         assert wrong.returncode == 2 and option[0] in wrong.stderr
     # bert-mlm has no pooler.
