@@ -16,6 +16,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -47,15 +48,17 @@ semblance::MatrixView<const float> view_of(const Rows& rows) {
 }
 
 // Calls back into Python while encode() runs without the interpreter lock: hands on the progress,
-// at most ten times a second, and lets an exception of either it or a signal end the work.
+// at most ten times a second, and lets an exception of either it or a signal end the work. The
+// caller's thread has times of its own: Python sees signals on its main thread only.
 class Watch {
  public:
   explicit Watch(nb::object callback) : callback_(std::move(callback)) {}
 
   void operator()(std::size_t done, std::size_t total) {
     const auto now = std::chrono::steady_clock::now();
-    if (done != total && now < next_call_) return;
-    next_call_ = now + std::chrono::milliseconds(100);
+    auto& next = std::this_thread::get_id() == caller_ ? next_of_caller_ : next_of_others_;
+    if (done != total && now < next) return;
+    next = now + std::chrono::milliseconds(100);
     const nb::gil_scoped_acquire locked;
     try {
       if (error_) return;
@@ -74,10 +77,26 @@ class Watch {
 
  private:
   nb::object callback_;
-  std::chrono::steady_clock::time_point next_call_{};
+  std::thread::id caller_ = std::this_thread::get_id();
+  std::chrono::steady_clock::time_point next_of_caller_{};
+  std::chrono::steady_clock::time_point next_of_others_{};
   std::stop_source stop_;
   std::optional<nb::python_error> error_;
 };
+
+// The strings live as long as the tuple does, and stay as they are while the lock is free.
+std::vector<std::string_view> views_of(const nb::tuple& texts) {
+  std::vector<std::string_view> views;
+  views.reserve(texts.size());
+  for (const nb::handle text : texts) {
+    Py_ssize_t size = 0;
+    if (!PyUnicode_Check(text.ptr())) throw nb::type_error("expected texts of type str");
+    const char* bytes = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
+    if (bytes == nullptr) throw nb::python_error();  // lone surrogates
+    views.emplace_back(bytes, static_cast<std::size_t>(size));
+  }
+  return views;
+}
 
 class Encoder {
  public:
@@ -91,22 +110,11 @@ class Encoder {
                                .packed_cache = packed_cache,
                                .dictionary = dictionary})) {}
 
-  // `texts` is a tuple, so the strings live on and stay as they are while the lock is free.
   Matrix encode(const nb::tuple& texts, std::size_t batch_size, std::optional<std::string> pooling,
                 std::optional<bool> normalize, std::size_t max_length, std::size_t dim,
                 std::optional<std::string> prompt, std::size_t num_threads,
                 nb::object progress) const {
-    std::vector<std::string_view> views;
-    views.reserve(texts.size());
-    for (const nb::handle text : texts) {
-      Py_ssize_t size = 0;
-      if (!PyUnicode_Check(text.ptr())) {
-        throw nb::type_error("expected texts of type str");
-      }
-      const char* bytes = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
-      if (bytes == nullptr) throw nb::python_error();  // lone surrogates
-      views.emplace_back(bytes, static_cast<std::size_t>(size));
-    }
+    const std::vector<std::string_view> views = views_of(texts);
     semblance::EncodeOptions options{.batch_size = batch_size,
                                      .normalize = normalize,
                                      .max_length = max_length,
@@ -137,11 +145,9 @@ class Encoder {
     std::vector<std::size_t> counts;
     semblance::TokenizerScratch scratch;
     std::vector<std::int32_t> ids;
-    for (const nb::handle text : texts) {
+    for (const std::string_view text : views_of(texts)) {
       ids.clear();
-      counts.push_back(encoder_.tokenizer()
-                           .append_input_ids(nb::cast<std::string>(text), {}, scratch, ids)
-                           .num_tokens);
+      counts.push_back(encoder_.tokenizer().append_input_ids(text, {}, scratch, ids).num_tokens);
     }
     return counts;
   }
@@ -209,6 +215,8 @@ Matrix similarity_pairwise(const Rows& a, const Rows& b, const std::string& metr
 }  // namespace
 
 NB_MODULE(_semblance, module) {
+  // Daemon threads may hold objects when the interpreter ends.
+  nb::set_leak_warnings(false);
   nb::exception<semblance::Error> error(module, "Error", PyExc_RuntimeError);
   nb::exception<semblance::FileError>(module, "FileError", error.ptr());
   nb::exception<semblance::FormatError>(module, "FormatError", error.ptr());
@@ -234,6 +242,7 @@ NB_MODULE(_semblance, module) {
       .def_prop_ro("prompts", &Encoder::prompts)
       .def_prop_ro("default_prompt_name", &Encoder::default_prompt_name)
       .def_prop_ro("similarity_fn_name", &Encoder::similarity_fn_name);
+  module.def("require_metric", [](const std::string& name) { metric_of(name); });
   module.def("similarity", &similarity);
   module.def("similarity_pairwise", &similarity_pairwise);
 }

@@ -60,8 +60,12 @@ TEST(AddedTokenMatcher, StopsWhenToldTo) {
   EXPECT_EQ(seen, 2);
 }
 
-TEST(AddedTokenMatcher, RefusesPatternsThatAreEmptyOrGivenTwice) {
+TEST(AddedTokenMatcher, RefusesPatternsThatAreEmptyTooLongOrGivenTwice) {
   using Patterns = std::vector<AddedTokenMatcher::Pattern>;
+  const std::string longest(AddedTokenMatcher::kMaxTokenBytes, 'a');
+  EXPECT_FALSE(AddedTokenMatcher(Patterns{{longest, 1, false, false, false}}).empty());
+  EXPECT_THROW(AddedTokenMatcher(Patterns{{longest + "a", 1, false, false, false}}),
+               std::invalid_argument);
   EXPECT_THROW(AddedTokenMatcher(Patterns{{"", 1, false, false, false}}), std::invalid_argument);
   EXPECT_THROW(
       AddedTokenMatcher(Patterns{{"a", 1, false, false, false}, {"a", 2, false, false, false}}),

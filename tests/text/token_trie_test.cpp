@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <map>
 #include <random>
 #include <string>
@@ -42,6 +43,18 @@ TEST(TokenTrie, AnEmptyOneFindsNothing) {
 
 TEST(TokenTrie, RefusesAStringGivenTwice) {
   EXPECT_THROW(TokenTrie(Strings{{"a", 1}, {"a", 2}}), std::invalid_argument);
+}
+
+TEST(TokenTrie, OfOneLongStringIsBuiltInNoTime) {
+  for (const char* piece : {"\xE9\xBE\xA5", "a", "\xFF"}) {
+    std::string text;
+    while (text.size() < 1'000'000) text += piece;
+    const std::clock_t begin = std::clock();
+    const TokenTrie trie(Strings{{text, 7}});
+    // A walk over the whole chain for each of its nodes takes minutes.
+    EXPECT_LT(static_cast<double>(std::clock() - begin) / CLOCKS_PER_SEC, 5);
+    EXPECT_EQ(longest(trie, text).value, 7);
+  }
 }
 
 TEST(TokenTrie, AgreesWithAMapOverRandomStringsOfAllBytes) {

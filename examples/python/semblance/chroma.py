@@ -1,7 +1,8 @@
 """An encoder as Chroma's embedding function; collections that are kept remember the folder and how it was
-loaded."""
+loaded. Whoever opens one imports this module first: Chroma then knows the function by its name."""
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from chromadb.api.types import Documents, EmbeddingFunction, Embeddings
@@ -30,7 +31,7 @@ class SemblanceEmbeddingFunction(EmbeddingFunction[Documents]):
 
     def get_config(self) -> dict[str, Any]:
         return {
-            "folder": self.encoder.folder,
+            "folder": os.path.abspath(self.encoder.folder),
             "encoder_options": self.encoder.options,
             "encode_options": self.encode_options,
         }
@@ -41,4 +42,4 @@ class SemblanceEmbeddingFunction(EmbeddingFunction[Documents]):
         return SemblanceEmbeddingFunction(encoder, **config["encode_options"])
 
     def default_space(self) -> str:
-        return "cosine"
+        return {"dot": "ip", "euclidean": "l2"}.get(self.encoder.similarity_fn_name, "cosine")

@@ -13,12 +13,13 @@ from . import _semblance
 class SentenceEncoder:
     """A published folder, loaded: texts in, vectors out.
 
-    Methods and arguments are those of sentence-transformers where both have them, so that one can
-    stand in for the other. encode() frees the interpreter lock and may be called from many threads.
-    An encoder can be pickled: the folder is loaded again where it arrives.
+    Methods and arguments are those of sentence-transformers where both have them. Of a folder
+    without modules.json the vector is [CLS], where sentence-transformers takes the mean: encode()
+    has pooling="mean" for that. encode() frees the interpreter lock and may be called from many
+    threads. An encoder can be pickled: the folder is loaded again where it arrives.
 
     folder               as it is published, or as sentence-transformers saves it
-    prompts              instead of the folder's, name to text
+    prompts              beside the folder's, or in the place of those of the same name: name to text
     default_prompt_name  instead of the folder's
     truncate_dim         instead of the folder's
     similarity_fn_name   cosine, dot or euclidean; instead of the folder's
@@ -62,11 +63,13 @@ class SentenceEncoder:
         self._encoder = _semblance.Encoder(**self._arguments)
         self.num_threads = num_threads
         # As in sentence-transformers, these two are always there.
-        self.prompts = {"query": "", "document": "", **(self._encoder.prompts if prompts is None else prompts)}
+        self.prompts = {"query": "", "document": "", **self._encoder.prompts, **(prompts or {})}
         self.default_prompt_name = default_prompt_name or self._encoder.default_prompt_name
         if self.default_prompt_name is not None and self.default_prompt_name not in self.prompts:
-            raise ValueError(f"default_prompt_name: expected one of {list(self.prompts)}, found {default_prompt_name!r}")
+            raise ValueError(f"default_prompt_name: expected one of {list(self.prompts)}, found {self.default_prompt_name!r}")
         self.truncate_dim = truncate_dim if truncate_dim is not None else self._encoder.truncate_dim
+        if similarity_fn_name is not None:
+            _semblance.require_metric(similarity_fn_name)
         self.similarity_fn_name = similarity_fn_name or self._encoder.similarity_fn_name
 
     def __getstate__(self) -> dict[str, Any]:
@@ -98,7 +101,7 @@ class SentenceEncoder:
         return self._encoder.max_length
 
     def get_embedding_dimension(self) -> int:
-        whole = self._encoder.output_dim
+        whole = self._encoder.whole_dim(False)
         return whole if self.truncate_dim is None else min(whole, self.truncate_dim)
 
     get_sentence_embedding_dimension = get_embedding_dimension
@@ -132,7 +135,7 @@ class SentenceEncoder:
             raise ValueError(f"output_value: expected 'sentence_embedding', found {output_value!r}")
         if precision not in (None, "float32"):
             raise ValueError(f"precision: expected 'float32', found {precision!r}")
-        if device not in (None, "cpu"):
+        if device is not None and str(device) != "cpu":
             raise ValueError(f"device: expected 'cpu', found {device!r}")
         if batch_size <= 0:
             raise ValueError(f"batch_size: expected a positive number, found {batch_size}")
@@ -163,13 +166,28 @@ class SentenceEncoder:
             vectors = np.array([], dtype=np.float32)  # as sentence-transformers has it
         return _as_asked(vectors[0] if single else vectors, convert_to_numpy, convert_to_tensor)
 
-    def encode_query(self, inputs: str | Sequence[str], **options: Any) -> Any:
+    def encode_query(
+        self,
+        inputs: str | Sequence[str],
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        *args: Any,
+        **options: Any,
+    ) -> Any:
         """encode() with the prompt named "query", unless one is given."""
-        return self._encode_as(("query",), inputs, options)
+        return self.encode(inputs, self._first_prompt(("query",), prompt_name, prompt), prompt, *args, **options)
 
-    def encode_document(self, inputs: str | Sequence[str], **options: Any) -> Any:
+    def encode_document(
+        self,
+        inputs: str | Sequence[str],
+        prompt_name: str | None = None,
+        prompt: str | None = None,
+        *args: Any,
+        **options: Any,
+    ) -> Any:
         """encode() with the first prompt there is of document, passage and corpus."""
-        return self._encode_as(("document", "passage", "corpus"), inputs, options)
+        names = ("document", "passage", "corpus")
+        return self.encode(inputs, self._first_prompt(names, prompt_name, prompt), prompt, *args, **options)
 
     def similarity(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
         """Scores of every row of one with every row of the other, float32 [rows, rows]."""
@@ -181,12 +199,12 @@ class SentenceEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, [CLS] and [SEP] included, before anything is cut."""
-        return self._encoder.count_tokens(tuple(texts))
+        return self._encoder.count_tokens((texts,) if isinstance(texts, str) else tuple(texts))
 
-    def _encode_as(self, names: Sequence[str], inputs: str | Sequence[str], options: dict[str, Any]) -> Any:
-        if options.get("prompt") is None and options.get("prompt_name") is None:
-            options["prompt_name"] = next((name for name in names if name in self.prompts), None)
-        return self.encode(inputs, **options)
+    def _first_prompt(self, names: Sequence[str], prompt_name: str | None, prompt: str | None) -> str | None:
+        if prompt is not None or prompt_name is not None:
+            return prompt_name
+        return next((name for name in names if name in self.prompts), None)
 
     def _prompt(self, prompt: str | None, name: str | None) -> str:
         if prompt is not None:

@@ -44,8 +44,8 @@ def encode_batches(
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         encoder = _encoder(folder, options_json)
         for batch in batches:
-            texts = batch.column(batch.schema.get_field_index(column))
-            vectors = encoder.encode(texts.drop_null().to_pylist(), num_threads=1, **encode_options)
+            texts = batch.column(column)
+            vectors = encoder.encode(texts.drop_null().to_pylist(), **{"num_threads": 1, **encode_options})
             dim = vectors.shape[1] if vectors.ndim == 2 else 0
             lengths = np.asarray(texts.is_valid()).astype(np.int32) * dim
             offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)

@@ -147,7 +147,9 @@ inline BertTokenizer make_tokenizer(TokenizerConfig config, const std::string& f
   try {
     return BertTokenizer(std::move(config));
   } catch (const std::invalid_argument& error) {
-    throw ConfigError(file, "added_tokens", "tokens that differ and are not empty when normalized",
+    throw ConfigError(file, "added_tokens",
+                      "tokens that differ when normalized, of 1 to " +
+                          std::to_string(AddedTokenMatcher::kMaxTokenBytes) + " bytes",
                       error.what());
   }
 }

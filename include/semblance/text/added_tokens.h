@@ -71,12 +71,18 @@ class AddedTokenMatcher {
     std::int32_t id;  // -1: no token, but text between tokens
   };
 
+  // Bytes of a token. A text takes time in proportion to its own length times the longest token's.
+  static constexpr std::size_t kMaxTokenBytes = 4096;
+
   AddedTokenMatcher() = default;
-  // Throws std::invalid_argument for a pattern that is empty or given twice.
+  // Throws std::invalid_argument for a pattern that is empty, too long or given twice.
   explicit AddedTokenMatcher(const std::vector<Pattern>& patterns) {
     std::vector<std::pair<std::string_view, std::int32_t>> strings;
     for (const Pattern& pattern : patterns) {
-      if (pattern.text.empty()) throw std::invalid_argument("an added token has nothing to match");
+      if (pattern.text.empty()) throw std::invalid_argument("one with nothing to match");
+      if (pattern.text.size() > kMaxTokenBytes) {
+        throw std::invalid_argument("one of " + std::to_string(pattern.text.size()) + " bytes");
+      }
       strings.emplace_back(pattern.text, static_cast<std::int32_t>(rules_.size()));
       rules_.push_back({pattern.id, pattern.single_word, pattern.lstrip, pattern.rstrip});
       const char first = pattern.text.front();

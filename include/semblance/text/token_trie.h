@@ -7,6 +7,7 @@
 #include <numeric>
 #include <optional>
 #include <stdexcept>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -25,7 +26,7 @@ class TokenTrie {
   };
 
   TokenTrie() : TokenTrie(std::vector<std::pair<std::string_view, std::int32_t>>{}) {}
-  // Each string once; values are not negative. The strings are not kept.
+  // Each string once, else std::invalid_argument; values are not negative. The strings are not kept.
   explicit TokenTrie(std::vector<std::pair<std::string_view, std::int32_t>> strings) {
     sort(strings);
     build(strings);
@@ -129,7 +130,7 @@ class TokenTrie {
           labels.push_back(label);
           children.push_back({i, i, range.depth + 1, kNone});
         } else if (label == 0) {
-          throw std::invalid_argument("TokenTrie: a string is given twice");
+          throw std::invalid_argument('"' + std::string(text) + "\" twice");
         }
         children.back().last = i + 1;
       }
@@ -158,8 +159,7 @@ class TokenTrie {
     while (first_hole_ < units_.size() && !is_free(first_hole_)) ++first_hole_;
     std::size_t base = units_.size();
     int tries = 0;
-    for (std::size_t at = std::max<std::size_t>(first_hole_, labels.front() + 1);
-         at < units_.size() && tries < kMaxTries; ++at) {
+    for (std::size_t at = first_hole_; at < units_.size() && tries < kMaxTries; ++at) {
       if (!is_free(at)) continue;
       ++tries;
       const std::size_t candidate = at - labels.front();
@@ -178,7 +178,9 @@ class TokenTrie {
   }
 
   std::vector<Unit> units_;
-  std::size_t first_hole_ = 1;
+  // Where every label fits: a hole that the first label of a node could not reach would be walked
+  // from anew for each.
+  std::size_t first_hole_ = kNumLabels;
 };
 
 }  // namespace semblance
