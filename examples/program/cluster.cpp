@@ -50,7 +50,7 @@ void add_cluster(CLI::App& parser) {
   command
       ->add_option("--threshold", cluster->options.threshold,
                    "Least cosine with the central text, which comes first in its group")
-      ->check(CLI::Range(-1.0, 1.0))
+      ->check(number_between(-1, 1))
       ->capture_default_str()
       ->type_name("S");
   command

@@ -61,7 +61,10 @@ std::string fixed(double value, int decimals) {
 // A name for the head of a column: the file's without folder and ending.
 std::string column_name(const std::string& file) {
   std::string name = file.substr(file.find_last_of('/') + 1);
-  if (const auto dot = name.rfind(".tsv"); dot != std::string::npos && dot != 0) name.resize(dot);
+  constexpr std::string_view kEnding = ".tsv";
+  if (name.size() > kEnding.size() && name.ends_with(kEnding)) {
+    name.resize(name.size() - kEnding.size());
+  }
   return repaired_utf8(name);
 }
 
@@ -189,8 +192,7 @@ struct Evaluate {
     }
     result.evaluation.encode_seconds = elapsed.count();
     if (!result.evaluation.spearman || !result.evaluation.pearson) {
-      throw semblance::Error(set.file +
-                             ": Spearman is undefined, since the model's cosines do not differ");
+      throw undefined_spearman(set.file, result.evaluation);
     }
     if (threshold) {
       std::vector<semblance::LabelledScore> labelled;

@@ -1,5 +1,6 @@
 // semblance: sentence vectors from published BERT folders, on the command line.
 
+#include <algorithm>
 #include <exception>
 #include <iostream>
 #include <string>
@@ -45,6 +46,14 @@ int main(int argc, char** argv) {
   program::add_quantize(parser);
   program::add_bench(parser);
   program::ModelOptions::refuse_empty_names(parser);
+  const std::string first = argc > 1 ? argv[1] : "-";
+  const auto commands = parser.get_subcommands({});
+  const bool known = std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {
+    return command->get_name() == first;
+  });
+  if (!known && !first.starts_with('-')) {
+    return report("unknown command \"" + first + '"' + help_hint(parser), kWrongUsage);
+  }
   try {
     parser.parse(argc, argv);
     return 0;

@@ -131,7 +131,7 @@ void add_map(CLI::App& parser) {
   command
       ->add_option("--threshold", map->options.threshold,
                    "Least cosine with the text at the centre of a cluster")
-      ->check(CLI::Range(-1.0, 1.0))
+      ->check(number_between(-1, 1))
       ->capture_default_str()
       ->type_name("S");
   command->add_option("--min-size", map->options.min_community_size, "Texts of a cluster at least")

@@ -53,7 +53,7 @@ void add_mine(CLI::App& parser) {
       ->capture_default_str()
       ->type_name("N");
   command->add_option("--min-score", mine->min_score, "Least cosine")
-      ->check(CLI::Range(-1.0, 1.0))
+      ->check(number_between(-1, 1))
       ->capture_default_str()
       ->type_name("S");
   command->callback([mine] { mine->run(); });

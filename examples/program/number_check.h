@@ -1,18 +1,28 @@
 #pragma once
 
 #include <CLI/CLI.hpp>
+#include <cctype>
 #include <string>
 #include <utility>
 
+#include "json_text.h"
+
 namespace program {
 
-// A number for which good(value) holds. CLI11's own ranges take NaN for a number in them, and name
-// the largest double in full.
+// CLI11 reads whole numbers as C does: 010 as 8, and 0x10 too.
+inline bool is_decimal(const std::string& text) {
+  const std::size_t first = text.find_first_not_of("+-");
+  return first == text.npos || text[first] != '0' || first + 1 == text.size() ||
+         std::isalnum(static_cast<unsigned char>(text[first + 1])) == 0;
+}
+
+// A decimal number for which good(value) holds. CLI11's own ranges take NaN for a number in them,
+// and name the largest double in full.
 template <class Good>
 CLI::Validator number_check(std::string expected, Good good) {
   const auto complaint = [expected = std::move(expected), good](const std::string& text) {
     double value = 0;
-    const bool taken = CLI::detail::lexical_cast(text, value) && good(value);
+    const bool taken = is_decimal(text) && CLI::detail::lexical_cast(text, value) && good(value);
     return taken ? std::string() : "expected " + expected + ", found \"" + text + '"';
   };
   return CLI::Validator(complaint, "");
@@ -22,5 +32,13 @@ inline const CLI::Validator kPositive =
     number_check("a number above 0", [](double value) { return value > 0; });
 inline const CLI::Validator kNotNegative =
     number_check("a number from 0", [](double value) { return value >= 0; });
+
+inline CLI::Validator number_between(double low, double high) {
+  std::string range = "a number from ";
+  append_number(range, low);
+  range += " to ";
+  append_number(range, high);
+  return number_check(range, [=](double value) { return value >= low && value <= high; });
+}
 
 }  // namespace program

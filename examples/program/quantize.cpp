@@ -1,5 +1,6 @@
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
@@ -48,18 +49,20 @@ bool holds_weights(const std::string& name) {
   throw semblance::FileError(path.string(), "", expected, error.message());
 }
 
-// The files of one folder, without those below it, unless `leave_out` says otherwise.
+// The files of one folder, without those below it, unless `leave_out` says otherwise. Throws
+// semblance::FileError for a link that leads out of the folder too.
 template <class LeaveOut>
-void copy_files(const fs::path& from, const fs::path& to, LeaveOut&& leave_out) {
+void copy_files(const semblance::ModelFolder& from, const fs::path& to, LeaveOut&& leave_out) {
   std::error_code error;
   fs::create_directories(to, error);
   if (error) fail(to, "a folder to write to", error);
-  fs::directory_iterator entries(from, error);
-  if (error) fail(from, "a readable folder", error);
+  fs::directory_iterator entries(from.path(), error);
+  if (error) fail(from.path(), "a readable folder", error);
   for (const auto& entry : entries) {
     const std::string name = entry.path().filename().string();
     if (!entry.is_regular_file(error) || leave_out(name)) continue;
-    fs::copy_file(entry.path(), to / name, fs::copy_options::overwrite_existing, error);
+    fs::copy_file(from.require(name).path(), to / name, fs::copy_options::overwrite_existing,
+                  error);
     if (error) fail(to / name, "a file to write", error);
   }
 }
@@ -74,13 +77,21 @@ std::string relative_error_text(const semblance::QuantizedMatrix& matrix) {
   return text;
 }
 
-// A folder beside the one that it becomes, gone unless it is committed.
+// A folder beside the one that it becomes, or where that is there, inside; gone unless it is
+// committed.
 class UnfinishedFolder {
  public:
-  explicit UnfinishedFolder(const fs::path& target)
-      : target_(target), path_(target.lexically_normal()) {
-    if (!path_.has_filename()) path_ = path_.parent_path();
-    path_ += ".part-" + std::to_string(::getpid());
+  // The target is new or an empty folder, perhaps a mount point.
+  explicit UnfinishedFolder(const fs::path& target) : target_(target) {
+    const std::string mark = ".part-" + std::to_string(::getpid());
+    is_inside_ = fs::exists(target);
+    if (is_inside_) {
+      path_ = target / mark;
+    } else {
+      path_ = target.lexically_normal();
+      if (!path_.has_filename()) path_ = path_.parent_path();
+      path_ += mark;
+    }
   }
   UnfinishedFolder(const UnfinishedFolder&) = delete;
   UnfinishedFolder& operator=(const UnfinishedFolder&) = delete;
@@ -90,14 +101,25 @@ class UnfinishedFolder {
   }
 
   const fs::path& path() const noexcept { return path_; }
-  // Takes the target's place, which is free or an empty folder.
   void commit() const {
-    std::error_code error;
-    fs::rename(path_, target_, error);
-    if (error) fail(target_, "a folder that is new or empty", error);
+    if (!is_inside_) return move(path_, target_);
+    std::vector<fs::path> entries;
+    for (const auto& entry : fs::directory_iterator(path_)) entries.push_back(entry.path());
+    // Without these there is no model to load yet.
+    std::stable_partition(entries.begin(), entries.end(), [](const fs::path& entry) {
+      return entry.filename() != "config.json" && entry.filename() != "modules.json";
+    });
+    for (const fs::path& entry : entries) move(entry, target_ / entry.filename());
   }
 
  private:
+  static void move(const fs::path& from, const fs::path& to) {
+    std::error_code error;
+    fs::rename(from, to, error);
+    if (error) fail(to, "a free name", error);
+  }
+
+  bool is_inside_ = false;
   fs::path target_;
   fs::path path_;
 };
@@ -117,18 +139,23 @@ struct Quantize {
     const auto settings = semblance::read_sentence_transformers_config(folder);
     const std::string transformer = settings ? settings->transformer_folder : std::string();
     std::error_code error;
-    if (fs::exists(output, error) && !fs::is_empty(output, error)) {
-      throw semblance::FileError(output, "", "a folder that is new or empty", "one with files");
+    if (fs::exists(output, error)) {
+      const bool is_folder = fs::is_directory(output, error);
+      if (!is_folder || !fs::is_empty(output, error)) {
+        throw semblance::FileError(output, "", "a folder that is new or empty",
+                                   is_folder ? "one with files" : "something else");
+      }
     }
     // Refuses what could not be loaded afterwards, before anything is written.
     const auto original = semblance::SentenceEncoder::load(model.model, model.load_options());
 
-    const fs::path from(model.model);
     const UnfinishedFolder unfinished(output);
     const fs::path& to = unfinished.path();
-    copy_files(from, to, holds_weights);
-    if (!transformer.empty()) copy_files(from / transformer, to / transformer, holds_weights);
-    if (settings) copy_modules(transformer, from, to);
+    copy_files(folder, to, holds_weights);
+    if (!transformer.empty()) {
+      copy_files(folder.subfolder(transformer), to / transformer, holds_weights);
+    }
+    if (settings) copy_modules(transformer, folder, to);
     mark_config(to / transformer / "config.json");
 
     semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), model.threads);
@@ -154,19 +181,15 @@ struct Quantize {
 
  private:
   // Pooling, Dense and the rest stay as they are; which folders have them says modules.json.
-  static void copy_modules(const std::string& transformer, const fs::path& from,
+  static void copy_modules(const std::string& transformer, const semblance::ModelFolder& from,
                            const fs::path& to) {
-    std::ifstream in(from / "modules.json");
+    std::ifstream in(from.require("modules.json").path());
     const auto modules = nlohmann::json::parse(in);
     for (const auto& module : modules) {
       const std::string path = module.value("path", "");
-      if (!semblance::stays_inside_folder(path)) {
-        throw semblance::FormatError((from / "modules.json").string(), "path",
-                                     "a folder inside the model's", path);
-      }
       // A module without options, such as Normalize, may have no folder.
-      if (path.empty() || path == transformer || !fs::is_directory(from / path)) continue;
-      copy_files(from / path, to / path, [](const std::string&) { return false; });
+      if (path.empty() || path == transformer || !from.find(path)) continue;
+      copy_files(from.subfolder(path), to / path, [](const std::string&) { return false; });
     }
   }
 
@@ -191,11 +214,9 @@ struct Quantize {
     const auto before = original.encode(sentences, model.encode_options());
     const auto after = quantized.encode(sentences, model.encode_options());
     const auto spearman = [&](const semblance::SentenceEmbeddings& vectors) {
-      const auto found = semblance::evaluate_vectors(pairs, distinct, vectors).spearman;
-      if (!found) {
-        throw semblance::Error(file + ": Spearman is undefined: the cosines do not differ");
-      }
-      return 100 * *found;
+      const auto evaluation = semblance::evaluate_vectors(pairs, distinct, vectors);
+      if (!evaluation.spearman) throw undefined_spearman(file, evaluation);
+      return 100 * *evaluation.spearman;
     };
     double cosine = 0;
     for (std::size_t i = 0; i < before.num_texts; ++i) {

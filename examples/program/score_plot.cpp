@@ -21,6 +21,12 @@ std::string decimals(double value, int places) {
   return text;
 }
 
+std::string short_number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%.4g", value);
+  return text;
+}
+
 std::string escaped(const std::string& text) {
   std::string out;
   for (const char c : text) {
@@ -43,12 +49,14 @@ void append_text(std::string& svg, double x, double y, const char* anchor,
 void append_panel(std::string& svg, const ScoredSet& set, double left, double low, double high) {
   const std::set<double> distinct(set.scores.begin(), set.scores.end());
   const double first = *distinct.begin();
-  const double range = std::max(*distinct.rbegin() - first, 1e-9);
+  const double last = *distinct.rbegin();
+  // Of the halves, as the range of two large numbers may be none.
+  const double half_range = std::max(last / 2 - first / 2, 1e-9);
   const bool few = distinct.size() <= kFewScores;
   // Few scores: a band each, so the dots do not touch the frame.
   const double band = few ? kSide / static_cast<double>(distinct.size()) : 0.0;
   const auto across = [&](double score) {
-    return left + band / 2 + (score - first) / range * (kSide - band);
+    return left + band / 2 + (score / 2 - first / 2) / half_range * (kSide - band);
   };
   const auto upwards = [&](double cosine) {
     return kTop + kSide - (cosine - low) / (high - low) * kSide;
@@ -64,13 +72,11 @@ void append_panel(std::string& svg, const ScoredSet& set, double left, double lo
   }
   if (few) {
     for (const double score : distinct) {
-      append_text(svg, across(score), kTop + kSide + 16, "middle",
-                  decimals(score, score == std::floor(score) ? 0 : 2));
+      append_text(svg, across(score), kTop + kSide + 16, "middle", short_number(score));
     }
   } else {
-    append_text(svg, across(first), kTop + kSide + 16, "middle", decimals(first, 2));
-    append_text(svg, across(first + range), kTop + kSide + 16, "middle",
-                decimals(first + range, 2));
+    append_text(svg, across(first), kTop + kSide + 16, "middle", short_number(first));
+    append_text(svg, across(last), kTop + kSide + 16, "middle", short_number(last));
   }
   append_text(svg, left + kSide / 2, kTop + kSide + 36, "middle", "score");
   svg += "<g fill=\"#225ea8\" fill-opacity=\"0.3\">\n";

@@ -158,8 +158,8 @@ std::optional<std::size_t> body_bytes(const httplib::Request& request) {
   std::size_t bytes = 0;
   if (std::from_chars(digits.data(), end, bytes).ptr != end) return std::nullopt;
   // The library reads no body of these.
-  const bool is_left = request.method == "GET" || request.method == "HEAD" ||
-                       request.method == "OPTIONS";
+  const bool is_left =
+      request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";
   if (is_left && bytes != 0) return std::nullopt;
   return bytes;
 }

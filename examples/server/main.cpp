@@ -131,26 +131,22 @@ void Options::parse(int argc, char** argv) {
   model.add_packed_cache(parser);
   add("--name", name, "What requests call the model; default: its folder's name");
   add("--host", host, "Address to listen at")->type_name("HOST");
-  add("--port", port, "Port, 0 any that is free")->check(CLI::Range(0, 65535));
+  add("--port", port, "Port, 0 any that is free")->check(program::number_between(0, 65535));
   add("--connections", connections, "Most connections served at a time")
-      ->check(CLI::Range(1, 4096));  // a thread each
+      ->check(program::number_between(1, 4096));  // a thread each
   add("--threads", batcher.num_threads, "Threads of the encoder; 0: one a core")
-      ->check(CLI::Range(0, 256));
-  const auto count = CLI::Range(std::uint32_t{1}, std::numeric_limits<std::uint32_t>::max());
+      ->check(program::number_between(0, 256));
+  const auto count = program::number_between(1, std::numeric_limits<std::int32_t>::max());
   add("--max-batch-tokens", batcher.max_batch_tokens, "Tokens that are encoded together")
       ->check(count);
   add("--max-waiting-tokens", batcher.max_waiting_tokens, "Beyond these, requests get 429")
       ->check(count);
-  const auto milliseconds = program::number_check("a number from 0 to 60000",
-                                                  [](double t) { return t >= 0 && t <= 60000; });
-  const auto seconds = program::number_check("a number above 0, at most 86400",
-                                             [](double t) { return t > 0 && t <= 86400; });
   add("--max-delay-ms", max_delay_ms, "How long a text waits for company while nothing runs")
-      ->check(milliseconds);
+      ->check(program::number_between(0, 60'000));
   add("--max-texts", service.max_texts, "Texts of a request")->check(count);
   add("--max-body", service.max_body, "Bytes of a request")->check(count);
   add("--timeout", timeout_s, "Seconds until a request that is not done gets 503")
-      ->check(seconds);
+      ->check(program::number_between(0.001, 86'400));
   parser.add_flag("--truncate", service.truncate,
                   "Cut texts that are too long, do not refuse them");
   program::ModelOptions::refuse_empty_names(parser);

@@ -75,7 +75,8 @@ class Metrics {
   static constexpr std::array<double, 11> kBounds{0.001, 0.0025, 0.005, 0.01, 0.025, 0.05,
                                                   0.1,   0.25,   0.5,   1.0,  2.5};
   struct Latency {
-    std::array<std::uint64_t, kBounds.size() + 1> counts{};  // of seconds up to each bound, and more
+    std::array<std::uint64_t, kBounds.size() + 1>
+        counts{};  // of seconds up to each bound, and more
     double sum = 0;
   };
 

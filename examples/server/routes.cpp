@@ -51,7 +51,8 @@ json parse_body(const Service& service, const httplib::Request& request) {
   constexpr int kMostDepth = 16;
   const std::size_t most_values = service.options.max_texts + 64;
   if (request.has_header(HttpServer::kEncodedBody)) {
-    throw Refusal{415, "invalid_request_error", "the body: expected no Content-Encoding, found \"" +
+    throw Refusal{415, "invalid_request_error",
+                  "the body: expected no Content-Encoding, found \"" +
                       request.get_header_value(HttpServer::kEncodedBody) + '"'};
   }
   if (request.body.size() > service.options.max_body) {

@@ -14,10 +14,10 @@
 namespace server {
 
 struct ServiceOptions {
-  std::string model_name;        // as requests and answers call it
-  std::size_t max_texts = 2048;  // of a request
+  std::string model_name;                       // as requests and answers call it
+  std::size_t max_texts = 2048;                 // of a request
   std::size_t max_body = std::size_t{8} << 20;  // bytes of a request
-  bool truncate = false;         // cut texts that are too long instead of refusing them
+  bool truncate = false;  // cut texts that are too long instead of refusing them
   std::chrono::milliseconds timeout{30'000};
 };
 

@@ -155,6 +155,27 @@ inline void check_vocabulary(const BertTokenizer& tokenizer, const ModelFolder& 
       std::to_string(config.vocab_size));
 }
 
+// Every text has its special tokens. The limit is the least of three, the tokenizer's only where
+// sentence-transformers has none.
+inline void require_room_for_text(const LoadedModel& model, const ModelFolder& folder,
+                                  std::optional<std::size_t> max_seq_length,
+                                  std::optional<std::size_t> model_max_length) {
+  const std::size_t num_specials = model.tokenizer->num_special_tokens();
+  if (model.max_length >= num_specials) return;
+  const char* file = "config.json";
+  const char* key = "max_position_embeddings";
+  if (max_seq_length == model.max_length) {
+    file = "sentence_bert_config.json";
+    key = "max_seq_length";
+  } else if (!max_seq_length && model_max_length == model.max_length) {
+    file = "tokenizer_config.json";
+    key = "model_max_length";
+  }
+  throw ConfigError(folder.join(file), key,
+                    "at least the " + std::to_string(num_specials) + " special tokens of a text",
+                    std::to_string(model.max_length));
+}
+
 // transformers would change the weights by those of the adapter, or load another model's.
 inline void refuse_adapter(const ModelFolder& folder) {
   constexpr std::string_view kFile = "adapter_config.json";
@@ -208,6 +229,7 @@ inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
       settings.max_seq_length ? settings.max_seq_length : tokenizer->model_max_length;
   model->max_length = model->config.max_position_embeddings;
   if (limit) model->max_length = std::min(model->max_length, *limit);
+  require_room_for_text(*model, transformer, settings.max_seq_length, tokenizer->model_max_length);
   model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
   if (cache != nullptr && cache->commit() && access.access == FileAccess::map) {
     // What was packed here is in the file now, whose pages other processes share.

@@ -37,6 +37,10 @@ TEST(Program, WrongUsageIsOneLineAndStatusTwo) {
       {"tokenize", "--vocab", "v", "--strip-accents", "perhaps"},
       {"search", "--model", "m", "--corpus", "c"},
       {"search", "--model", "m", "--corpus", "c", "--query", "q", "--top-k", "0"},
+      {"search", "--model", "m", "--corpus", "c", "--query", "q", "--top-k", "010"},
+      {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--dim", "0x10"},
+      {"cluster", "--model", "m", "--input", "-", "--threshold", "nan"},
+      {"mine", "--model", "m", "--input", "-", "--min-score", "1.5"},
       {"info", "folder"},
   };
   for (const auto& arguments : wrong) {
@@ -47,6 +51,12 @@ TEST(Program, WrongUsageIsOneLineAndStatusTwo) {
     EXPECT_TRUE(is_one_error_line(result.err)) << shown << result.err;
     EXPECT_EQ(result.out, "") << shown;
   }
+}
+
+TEST(Program, NamesACommandThatItDoesNotKnow) {
+  const auto result = run_program({"serch", "--query", "q"});
+  EXPECT_EQ(result.status, 2);
+  EXPECT_EQ(result.err, "semblance: unknown command \"serch\" (see semblance --help)\n");
 }
 
 TEST(Program, HelpGoesToStandardOutput) {

@@ -139,6 +139,48 @@ TEST(QuantizeProgram, CopiesModulesWhateverTheirFoldersAreCalled) {
   EXPECT_GT(similarity(original.encode("how are you"), quantized.encode("how are you")), 0.99f);
 }
 
+TEST(QuantizeProgram, FillsAnEmptyFolderWhicheverWayItIsNamed) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  fs::create_directory(folder / "empty");
+  fs::permissions(folder / "empty", fs::perms::owner_all);
+  fs::create_directory_symlink("empty", folder / "link");
+  const auto linked = run_program({"quantize", "--model", kModel, "--output", folder / "link"});
+  EXPECT_EQ(linked.status, 0) << linked.err;
+  EXPECT_EQ(fs::status(folder / "empty").permissions(), fs::perms::owner_all);
+  fs::create_directory(folder / "here");
+  const auto here = run_shell("cd '" + (folder / "here") + "' && exec \"$PROGRAM\" quantize " +
+                              "--model '" + fs::absolute(kModel).string() + "' --output .");
+  EXPECT_EQ(here.status, 0) << here.err;
+  const auto beside = run_program({"quantize", "--model", kModel, "--output", folder / "new/one"});
+  EXPECT_EQ(beside.status, 0) << beside.err;
+  const auto expected = SentenceEncoder::load(folder / "new/one").encode("fine").values;
+  for (const char* name : {"empty", "here"}) {
+    EXPECT_EQ(SentenceEncoder::load(folder / name).encode("fine").values, expected);
+    for (const auto& entry : fs::directory_iterator(folder / name)) {
+      EXPECT_FALSE(entry.path().filename().string().starts_with(".part")) << entry.path();
+    }
+  }
+}
+
+TEST(QuantizeProgram, CopiesNothingFromOutsideOfTheFolder) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  folder.write("secret", "of this user");
+  fs::copy(kModels + "st-mean-dense-normalize", folder / "model", fs::copy_options::recursive);
+  for (const std::string place : {"README.md", "1_Pooling/more.txt"}) {
+    const std::string link = folder / ("model/" + place);
+    fs::remove(link);
+    fs::create_symlink(folder / "secret", link);
+    const auto result =
+        run_program({"quantize", "--model", folder / "model", "--output", folder / "quantized"});
+    EXPECT_EQ(result.status, 1);
+    EXPECT_NE(result.err.find("a link that leaves it"), std::string::npos) << result.err;
+    EXPECT_FALSE(fs::exists(folder / "quantized"));
+    fs::remove(link);
+  }
+}
+
 TEST(QuantizeProgram, LeavesNothingWhereItFails) {
   const TemporaryFolder folder;
   const std::string alike = folder.write("alike.tsv", "a\tb\t1\nc\td\t1\n");

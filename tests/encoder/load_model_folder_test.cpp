@@ -114,6 +114,21 @@ TEST(LoadModelFolder, RefusesAClsTokenBeyondTheTableOfEmbeddings) {
   EXPECT_TRUE(folder.refusal().starts_with("/config.json: \"vocab_size\": expected at least the "));
 }
 
+TEST(LoadModelFolder, RefusesALengthWithoutRoomForTheSpecialTokens) {
+  const std::string expected = ": expected at least the 2 special tokens of a text, found 1";
+  const ChangedFolder folder("bert-mlm");
+  json config = folder.read("tokenizer_config.json");
+  config["model_max_length"] = 1;
+  folder.write("tokenizer_config.json", config);
+  EXPECT_EQ(folder.refusal(), "/tokenizer_config.json: \"model_max_length\"" + expected);
+
+  const ChangedFolder with_modules("st-cls-normalize-old");
+  json settings = with_modules.read("sentence_bert_config.json");
+  settings["max_seq_length"] = 1;
+  with_modules.write("sentence_bert_config.json", settings);
+  EXPECT_EQ(with_modules.refusal(), "/sentence_bert_config.json: \"max_seq_length\"" + expected);
+}
+
 TEST(LoadModelFolder, RefusesATemplateOfOtherTokenTypes) {
   const ChangedFolder folder("st-prompt-without-sep");
   json tokenizer = folder.read("tokenizer.json");

@@ -157,6 +157,12 @@ TEST_F(PackedCacheTest, AnotherFileOfThatNameIsRefusedAndStaysAsItIs) {
             folder.path() + ": expected a file, found a folder");
 }
 
+TEST_F(PackedCacheTest, ALinkToNothingIsRefused) {
+  std::filesystem::create_symlink("nowhere", path);
+  EXPECT_EQ(message_of<FileError>([&] { PackedCache(path, "one"); }),
+            path + ": expected a packed cache or nothing of that name, found a link to nothing");
+}
+
 TEST_F(PackedCacheTest, AFolderThatIsNotThereIsNamedWhenItIsWritten) {
   const std::string missing = folder.path() + "/missing/packed";
   PackedCache cache(missing, "one");

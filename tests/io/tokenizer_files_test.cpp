@@ -22,8 +22,8 @@ json golden_folders() {
 json describe(const SequenceTemplate& pieces) {
   json result = json::array();
   for (const TemplatePiece& piece : pieces) {
-    const bool token = piece.kind == TemplatePiece::Kind::kToken;
-    const char* name = piece.kind == TemplatePiece::Kind::kFirst ? "A" : "B";
+    const bool token = piece.kind == TemplatePiece::Kind::token;
+    const char* name = piece.kind == TemplatePiece::Kind::first ? "A" : "B";
     result.push_back({token ? "SpecialToken" : "Sequence", token ? piece.token : name,
                       piece.token_type_id, piece.id});
   }

@@ -28,7 +28,6 @@ class JsonValue {
   bool is_string() const noexcept { return value_->is_string(); }
   bool is_boolean() const noexcept { return value_->is_boolean(); }
   bool is_number() const noexcept { return value_->is_number(); }
-  bool is_integer() const noexcept { return value_->is_number_integer(); }
   bool is_array() const noexcept { return value_->is_array(); }
   bool is_object() const noexcept { return value_->is_object(); }
 

@@ -71,6 +71,11 @@ inline PackedCache::PackedCache(std::string path, std::string identity, FileAcce
     : path_(std::move(path)), identity_(std::move(identity)) {
   struct stat status {};
   is_new_ = ::stat(path_.c_str(), &status) != 0 && errno == ENOENT;
+#if !defined(_WIN32)
+  if (is_new_ && ::lstat(path_.c_str(), &status) == 0) {
+    throw FileError(path_, "", "a packed cache or nothing of that name", "a link to nothing");
+  }
+#endif
   if (is_new_) return;
   if (!starts_as_a_cache(path_)) {
     throw FileError(path_, "", "a packed cache or nothing of that name", "another file");

@@ -13,7 +13,7 @@ enum class PickleKind : std::uint8_t {
   none,
   boolean,
   integer,
-  long_integer,  // more than 64 bits: `text` holds it, little-endian two's complement
+  long_integer,  // more than 64 bits: `text` has it as written, in two's complement or decimal
   real,
   text,
   tuple,

@@ -65,7 +65,7 @@ BertTokenizer load_tokenizer_from_vocab(const std::string& path,
 
 namespace detail {
 
-enum class TokenizerKind : std::uint8_t { kBert, kAsWritten, kOther };
+enum class TokenizerKind : std::uint8_t { bert, as_written, other };
 
 // What transformers' AutoTokenizer makes of a class name; an empty one is BERT's.
 inline TokenizerKind tokenizer_kind(std::string_view tokenizer_class) {
@@ -79,8 +79,8 @@ inline TokenizerKind tokenizer_kind(std::string_view tokenizer_class) {
   const auto is_in = [stem](const auto& names) {
     return std::find(names.begin(), names.end(), stem) != names.end();
   };
-  if (is_in(kLikeBert)) return TokenizerKind::kBert;
-  return is_in(kAsWritten) ? TokenizerKind::kAsWritten : TokenizerKind::kOther;
+  if (is_in(kLikeBert)) return TokenizerKind::bert;
+  return is_in(kAsWritten) ? TokenizerKind::as_written : TokenizerKind::other;
 }
 
 inline std::optional<JsonDocument> read_json_if_there(const ModelFolder& folder,
@@ -179,11 +179,11 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
     throw ConfigError(folder.join("tokenizer_config.json"), "tokenizer_class", expected,
                       "\"" + tokenizer_class + "\"");
   };
-  if (kind == TokenizerKind::kOther && !options.adapt) refuse_class("BertTokenizer");
+  if (kind == TokenizerKind::other && !options.adapt) refuse_class("BertTokenizer");
 
   const auto json_path = folder.find("tokenizer.json");
   const FileSource source = json_path ? *json_path : folder.require("vocab.txt");
-  if (!json_path && kind == TokenizerKind::kAsWritten) {
+  if (!json_path && kind == TokenizerKind::as_written) {
     refuse_class("BertTokenizer where there is no tokenizer.json");
   }
   TokenizerJson json;
@@ -193,7 +193,7 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
     json.config.vocabulary = read_vocabulary(source);
   }
   TokenizerConfig config = std::move(json.config);
-  if (kind == TokenizerKind::kAsWritten) {
+  if (kind == TokenizerKind::as_written) {
     detail::SpecialTokens tokens({});
     tokens.read(pointer(config_root), pointer(map_root), pointer(added_root), json.added_tokens);
     if (json.pad_token) tokens.set_default("pad_token", *json.pad_token);
@@ -220,7 +220,7 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
                         "tokens that are not empty", "\"" + content + "\"");
     };
     config.post_processor = PostProcessor::bert(cls, id_of(cls), sep, id_of(sep));
-    if (kind == TokenizerKind::kOther && !options.adapt(tokenizer_class, config)) {
+    if (kind == TokenizerKind::other && !options.adapt(tokenizer_class, config)) {
       refuse_class("BertTokenizer");
     }
   }

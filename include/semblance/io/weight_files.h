@@ -87,7 +87,7 @@ class WeightFiles {
 
 namespace detail {
 
-// By content: a checkpoint is a zip archive or a pickle, anything else must be safetensors.
+// By name: *.safetensors is that, anything else a PyTorch checkpoint.
 inline WeightFile open_weight_file(const FileSource& source, FileAccess access) {
   return source.path().ends_with(".safetensors") ? open_safetensors(source, access)
                                                  : open_pytorch_checkpoint(source, access);

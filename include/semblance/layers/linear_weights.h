@@ -13,7 +13,6 @@
 
 #include "semblance/core/aligned_buffer.h"
 #include "semblance/core/block_arena.h"
-#include "semblance/core/error.h"
 #include "semblance/core/executor.h"
 #include "semblance/core/parallel_for.h"
 #include "semblance/layers/parameter.h"
@@ -208,11 +207,7 @@ class Int8Weights {
       : kernels_(&simd::kernels()),
         in_features_(parts.front().weight.columns()),
         out_features_(out_features) {
-    if (in_features_ > simd::kMaxInt8Features) {
-      throw ShapeError("int8: expected weights of at most " +
-                       std::to_string(simd::kMaxInt8Features) + " columns, found " +
-                       std::to_string(in_features_));
-    }
+    assert(in_features_ <= simd::kMaxInt8Features);
     pieces_ = pieces_of(parts);
     const std::size_t width = kernels_->panel_width;
     assert(width <= kMaxPanelWidth);

@@ -67,7 +67,7 @@ class EncoderModel {
   virtual void pool(MatrixView<const Scalar> cls, MatrixView<Scalar> pooler_output,
                     Executor& executor) const = 0;
 
-  // Bytes of the weights held in memory besides the mapped file.
+  // Bytes that the matrices of the layers and of the pooler are packed into.
   virtual std::size_t byte_count() const noexcept = 0;
 };
 

@@ -12,8 +12,8 @@
 #include "semblance/core/executor.h"
 #include "semblance/core/function_ref.h"
 #include "semblance/io/weight_files.h"
-#include "semblance/layers/finite_check.h"
 #include "semblance/tensor/dtype.h"
+#include "semblance/tensor/finite_check.h"
 #include "semblance/tensor/tensor_view.h"
 
 namespace semblance {

@@ -13,6 +13,7 @@
 #include "semblance/io/quantized_weights.h"
 #include "semblance/io/weight_files.h"
 #include "semblance/layers/parameter.h"
+#include "semblance/simd/kernel_table.h"
 #include "semblance/tensor/precision.h"
 #include "semblance/tensor/tensor_view.h"
 #include "semblance/tensor/weight_matrix.h"
@@ -72,6 +73,12 @@ class ParameterSource {
     if (precision_ == Precision::int8 && !parameters.weight.is_quantized() &&
         is_quantized(files_, prefix_ + key + ".weight")) {
       parameters.precision = Precision::f32;
+    }
+    if (parameters.precision == Precision::int8 && in_features > simd::kMaxInt8Features) {
+      const std::string full_key = prefix_ + key + ".weight";
+      throw ShapeError(files_.file_of(full_key), full_key,
+                       "at most " + std::to_string(simd::kMaxInt8Features) + " columns in int8",
+                       std::to_string(in_features));
     }
     return parameters;
   }

@@ -194,6 +194,7 @@ inline int bits_of_matrix(std::string_view key, const TensorView& tensor, int bi
   // RoFormer's saved positions are compared with the formula, not computed with.
   if (!key.ends_with(".weight") || has("embed_positions")) return 0;
   if (has("position_embeddings") || has("_type_embeddings")) return 0;
+  if (tensor.shape[1] > simd::kMaxInt8Features) return 0;  // no layer could compute with it
   return tensor.shape[1] % 2 != 0 ? 8 : bits;
 }
 

@@ -73,6 +73,10 @@ constexpr std::size_t hadamard_pieces(std::size_t count) noexcept {
   return pieces;
 }
 
+// In the place of a zero point, where a target stores codes less the zero point of their row: no
+// zero point is so large.
+inline constexpr std::int32_t kDifference = 1000;
+
 // 255 * 128 * in_features must stay below 2^31: codes of the input less their zero point lie in
 // [-255, 255], those of the weights in [-128, 127].
 inline constexpr std::size_t kMaxInt8Features = 0x7FFFFFFF / (255 * 128);

@@ -231,13 +231,13 @@ inline Encoding BertTokenizer::assemble(const SequenceTemplate& pieces,
   Encoding encoding;
   encoding.truncated = keep_first < first.ids.size() || keep_second < second.ids.size();
   for (const TemplatePiece& piece : pieces) {
-    if (piece.kind == TemplatePiece::Kind::kToken) {
+    if (piece.kind == TemplatePiece::Kind::token) {
       if (!options.add_special_tokens) continue;
       encoding.input_ids.push_back(piece.id);
       encoding.offsets.push_back({});
       encoding.tokens.push_back(piece.token);
     } else {
-      const bool is_first = piece.kind == TemplatePiece::Kind::kFirst;
+      const bool is_first = piece.kind == TemplatePiece::Kind::first;
       const PlainTokens& tokens = is_first ? first : second;
       const std::size_t count = is_first ? keep_first : keep_second;
       const auto copy = [count](const auto& from, auto& to) {
@@ -277,7 +277,7 @@ inline TokenCount BertTokenizer::append_input_ids(std::string_view text,
   const std::size_t begin = input_ids.size();
   TokenCount count;
   for (const TemplatePiece& piece : config_.post_processor.single) {
-    if (piece.kind == TemplatePiece::Kind::kToken) {
+    if (piece.kind == TemplatePiece::Kind::token) {
       if (options.add_special_tokens) input_ids.push_back(piece.id);
     } else {
       const std::size_t first = input_ids.size();

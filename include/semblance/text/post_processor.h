@@ -11,31 +11,32 @@ namespace semblance {
 
 // One part of what the model sees: the first text, the second, or a token of its own.
 struct TemplatePiece {
-  enum class Kind : std::uint8_t { kFirst, kSecond, kToken };
-  Kind kind = Kind::kFirst;
+  enum class Kind : std::uint8_t { first, second, token };
+  Kind kind = Kind::first;
   std::int32_t token_type_id = 0;
   std::int32_t id = 0;  // of a token
   std::string token;    // its spelling
 
-  static TemplatePiece first(std::int32_t type = 0) { return {Kind::kFirst, type, 0, {}}; }
-  static TemplatePiece second(std::int32_t type = 1) { return {Kind::kSecond, type, 0, {}}; }
+  static TemplatePiece first(std::int32_t type = 0) { return {Kind::first, type, 0, {}}; }
+  static TemplatePiece second(std::int32_t type = 1) { return {Kind::second, type, 0, {}}; }
   static TemplatePiece special(std::string spelling, std::int32_t id, std::int32_t type = 0) {
-    return {Kind::kToken, type, id, std::move(spelling)};
+    return {Kind::token, type, id, std::move(spelling)};
   }
 };
 using SequenceTemplate = std::vector<TemplatePiece>;
 
 inline std::size_t num_special_tokens(const SequenceTemplate& pieces) {
   std::size_t count = 0;
-  for (const TemplatePiece& piece : pieces) count += piece.kind == TemplatePiece::Kind::kToken;
+  for (const TemplatePiece& piece : pieces) count += piece.kind == TemplatePiece::Kind::token;
   return count;
 }
 
-// [CLS] A [SEP] for one text, [CLS] A [SEP] B [SEP] for two.
+// What stands around one text and around two; by default nothing.
 struct PostProcessor {
   SequenceTemplate single{TemplatePiece::first()};
   SequenceTemplate pair{TemplatePiece::first(), TemplatePiece::second()};
 
+  // [CLS] A [SEP] for one text, [CLS] A [SEP] B [SEP] for two.
   static PostProcessor bert(const std::string& cls_token, std::int32_t cls_id,
                             const std::string& sep_token, std::int32_t sep_id) {
     using P = TemplatePiece;

@@ -18,7 +18,7 @@ namespace semblance {
 
 namespace detail {
 
-// A hash with a key of this process, so that nobody can make up tokens that fall into one slot and
+// A hash with a key of its own, so that nobody can make up tokens that fall into one slot and
 // take quadratic time: 8 bytes at a time, folded by a product of 128 bits with secret factors.
 class KeyedHash {
  public:

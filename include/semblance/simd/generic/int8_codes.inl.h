@@ -3,8 +3,6 @@
 // The class Dot says how a target stores codes of the input: Dot::Code is their type, kShift what
 // is taken from each of them (kDifference: the zero point of its row).
 
-inline constexpr std::int32_t kDifference = 1000;
-
 // What the weights of the inputs 2 i and 2 i + 1 sum to at most where they have one sign: times
 // 255, the largest code of an input, it is within 16 bits.
 inline constexpr float kMostPair = 128.0f;

@@ -218,7 +218,7 @@ struct QuadDot {
   using Code = std::int16_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::size_t kUnroll = 4;
-  static constexpr std::int32_t kShift = 1000;  // kDifference
+  static constexpr std::int32_t kShift = kDifference;
   struct Weights {
     const std::int8_t* codes;
   };

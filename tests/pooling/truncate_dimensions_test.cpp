@@ -1,4 +1,4 @@
-#include "semblance/search/truncate_dimensions.h"
+#include "semblance/pooling/truncate_dimensions.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "semblance/layers/finite_check.h"
+#include "semblance/tensor/finite_check.h"
 
 #include <gtest/gtest.h>
 
