@@ -3,9 +3,14 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "semblance/io/model_config_file.h"
+#include "semblance/io/safetensors_writer.h"
 #include "support/golden_model.h"
+#include "support/temp_folder.h"
 
 namespace semblance {
 namespace {
@@ -20,6 +25,29 @@ TEST(ParameterSource, TheLinearMapsOfAModelArePackedIntoOneArena) {
   const auto pooler = source.linear("pooler.dense", size, size);
   ASSERT_NE(query.arena, nullptr);
   EXPECT_EQ(pooler.arena, query.arena);
+}
+
+TEST(ParameterSource, RefusesAMatrixTooWideForInt8ByItsName) {
+  constexpr std::size_t kWidth = simd::kMaxInt8Features + 1;
+  const std::vector<float> values(kWidth, 0.5f);
+  const auto bytes = std::as_bytes(std::span(values)).data();
+  const testing::TempFolder folder;
+  write_safetensors(folder.path() + "/model.safetensors",
+                    {{"wide.weight", TensorView{bytes, DType::f32, {1, kWidth}}},
+                     {"wide.bias", TensorView{bytes, DType::f32, {1}}}});
+  const WeightFiles files = WeightFiles::open(ModelFolder(folder.path()));
+  const auto wide = [&](Precision precision) {
+    return ParameterSource(files, {""}, "wide.weight", precision).layer_linear("wide", 1, kWidth);
+  };
+  EXPECT_EQ(wide(Precision::f32).weight.columns(), kWidth);
+  try {
+    wide(Precision::int8);
+    FAIL() << "took a matrix that int8 cannot sum";
+  } catch (const ShapeError& error) {
+    EXPECT_EQ(error.what(), folder.path() +
+                                "/model.safetensors: \"wide.weight\": expected at most 65793 "
+                                "columns in int8, found 65794");
+  }
 }
 
 }  // namespace
