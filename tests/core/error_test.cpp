@@ -6,19 +6,14 @@
 #include <string>
 #include <string_view>
 
+#include "semblance/core/utf8.h"
+
 namespace semblance {
 namespace {
 
 std::string what(std::string_view message) { return Error(message).what(); }
 
-bool is_valid_utf8(std::string_view text) {
-  while (!text.empty()) {
-    const std::size_t length = detail::valid_utf8_prefix(text);
-    if (length == 0) return false;
-    text.remove_prefix(length);
-  }
-  return true;
-}
+bool is_valid_utf8(std::string_view text) { return find_invalid_utf8(text) == text.size(); }
 
 TEST(Error, SaysFileKeyExpectedAndFoundInThisOrder) {
   const ShapeError error("model.safetensors", "pooler.weight", "F32 [4, 4]", "F32 [4, 5]");

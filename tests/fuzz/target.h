@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "semblance/core/error.h"
+#include "semblance/core/utf8.h"
 
 namespace semblance::fuzz {
 
@@ -47,11 +48,7 @@ inline void run(const Target& target, std::string_view bytes) {
     for (const char c : message) {
       require(static_cast<unsigned char>(c) >= 0x20 && c != 0x7F, "a message of one line");
     }
-    for (std::string_view rest = message; !rest.empty();) {
-      const std::size_t length = detail::valid_utf8_prefix(rest);
-      require(length != 0, "a message in UTF-8");
-      rest.remove_prefix(length);
-    }
+    require(find_invalid_utf8(message) == message.size(), "a message in UTF-8");
   }
 }
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <string_view>
 
+#include "semblance/core/utf8.h"
+
 namespace semblance {
 
 inline constexpr std::size_t kMaxErrorBytes = 600;
@@ -59,44 +61,18 @@ class Cancelled : public Error {
 
 namespace detail {
 
-// Length of the valid UTF-8 sequence at the front of `text` (Unicode table 3-7), 0 if there is
-// none.
-inline std::size_t valid_utf8_prefix(std::string_view text) noexcept {
-  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
-  const auto continues = [&](std::size_t i, unsigned low = 0x80, unsigned high = 0xBF) {
-    return i < text.size() && byte(i) >= low && byte(i) <= high;
-  };
-  if (text.empty()) return 0;
-  const unsigned lead = byte(0);
-  if (lead < 0x80) return 1;
-  if (lead >= 0xC2 && lead <= 0xDF) return continues(1) ? 2 : 0;
-  if (lead >= 0xE0 && lead <= 0xEF) {
-    const unsigned low = lead == 0xE0 ? 0xA0 : 0x80;
-    const unsigned high = lead == 0xED ? 0x9F : 0xBF;
-    return continues(1, low, high) && continues(2) ? 3 : 0;
-  }
-  if (lead >= 0xF0 && lead <= 0xF4) {
-    const unsigned low = lead == 0xF0 ? 0x90 : 0x80;
-    const unsigned high = lead == 0xF4 ? 0x8F : 0xBF;
-    return continues(1, low, high) && continues(2) && continues(3) ? 4 : 0;
-  }
-  return 0;
-}
-
 inline std::string one_line(std::string_view message, std::size_t max_bytes) {
   constexpr std::string_view kHex = "0123456789abcdef";
   constexpr std::string_view kEllipsis = "...";
   std::string line;
   std::size_t room_for_ellipsis = 0;  // the longest prefix of whole pieces that leaves it
   while (!message.empty()) {
-    const std::size_t length = valid_utf8_prefix(message);
-    const auto lead = static_cast<unsigned char>(message[0]);
-    // C1 controls are C2 80 .. C2 9F; U+2028 and U+2029 (E2 80 A8, E2 80 A9) break lines too.
-    const bool control =
-        length == 0 || lead < 0x20 || lead == 0x7F ||
-        (length == 2 && lead == 0xC2 && static_cast<unsigned char>(message[1]) < 0xA0) ||
-        message.starts_with("\xE2\x80\xA8") || message.starts_with("\xE2\x80\xA9");
-    const std::string_view piece = message.substr(0, length == 0 ? 1 : length);
+    const DecodedCodePoint c = decode_utf8(message);
+    // Controls of ASCII and Latin-1, and the two code points that break lines too.
+    const bool control = c.value < 0x20 || (c.value >= 0x7F && c.value < 0xA0) ||
+                         c.value == 0x2028 || c.value == 0x2029 ||
+                         !is_well_formed(message.data(), c);
+    const std::string_view piece = message.substr(0, c.length);
     if (control) {
       for (const char byte : piece) {
         const auto value = static_cast<unsigned char>(byte);

@@ -6,9 +6,9 @@
 #include <string_view>
 
 #include "semblance/core/error.h"
+#include "semblance/core/utf8.h"
 #include "semblance/io/file_bytes.h"
 #include "semblance/text/unicode.h"
-#include "semblance/text/utf8.h"
 #include "semblance/text/vocabulary.h"
 
 namespace semblance {

@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
+#include "semblance/core/utf8.h"
 #include "semblance/text/token_trie.h"
 #include "semblance/text/unicode.h"
-#include "semblance/text/utf8.h"
 #include "semblance/text/vocabulary.h"
 
 namespace semblance {

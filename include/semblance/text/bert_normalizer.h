@@ -6,10 +6,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "semblance/core/utf8.h"
 #include "semblance/text/unicode.h"
-#include "semblance/text/utf8.h"
 
 namespace semblance {
 

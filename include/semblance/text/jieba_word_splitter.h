@@ -6,9 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "semblance/core/utf8.h"
 #include "semblance/text/bert_normalizer.h"
 #include "semblance/text/unicode.h"
-#include "semblance/text/utf8.h"
 #include "semblance/text/vocabulary.h"
 #include "semblance/text/word_segmenter.h"
 #include "semblance/text/word_splitter.h"

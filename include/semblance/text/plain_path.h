@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
+#include "semblance/core/utf8.h"
 #include "semblance/text/added_tokens.h"
 #include "semblance/text/bert_normalizer.h"
 #include "semblance/text/encoding.h"
 #include "semblance/text/unicode.h"
-#include "semblance/text/utf8.h"
 #include "semblance/text/word_splitter.h"
 #include "semblance/text/wordpiece.h"
 

@@ -9,8 +9,8 @@
 #include <numeric>
 #include <vector>
 
+#include "semblance/core/utf8.h"
 #include "semblance/text/unicode_data.h"
-#include "semblance/text/utf8.h"
 
 namespace semblance {
 

@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "semblance/core/error.h"
-#include "semblance/text/utf8.h"
+#include "semblance/core/utf8.h"
 
 namespace semblance {
 

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "semblance/text/utf8.h"
+#include "semblance/core/utf8.h"
 #include "semblance/text/word_dictionary.h"
 
 namespace semblance {

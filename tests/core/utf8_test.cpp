@@ -1,4 +1,4 @@
-#include "semblance/text/utf8.h"
+#include "semblance/core/utf8.h"
 
 #include <gtest/gtest.h>
 

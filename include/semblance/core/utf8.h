@@ -87,17 +87,20 @@ inline void append_utf8(char32_t c, std::string& out) {
   out.append(bytes, encode_utf8(c, bytes));
 }
 
+// Whether the bytes at `at` spell what decode_utf8 made of them; false where they were replaced.
+inline bool is_well_formed(const char* at, DecodedCodePoint c) noexcept {
+  // A real U+FFFD takes three bytes that spell it; what is replaced starts otherwise.
+  return c.value != kReplacementCharacter ||
+         (c.length == 3 && std::string_view(at, 3) == "\xEF\xBF\xBD");
+}
+
 // Byte position of the first ill-formed sequence, or text.size().
 inline std::size_t find_invalid_utf8(std::string_view text) noexcept {
   const char* const begin = text.data();
   const char* const end = begin + text.size();
   for (const char* at = begin; at < end;) {
     const DecodedCodePoint c = decode_utf8(at, end);
-    // A real U+FFFD takes three bytes that spell it; what is replaced starts otherwise.
-    if (c.value == kReplacementCharacter &&
-        !(c.length == 3 && std::string_view(at, 3) == "\xEF\xBF\xBD")) {
-      return static_cast<std::size_t>(at - begin);
-    }
+    if (!is_well_formed(at, c)) return static_cast<std::size_t>(at - begin);
     at += c.length;
   }
   return text.size();
