@@ -39,8 +39,8 @@ namespace detail {
 // Builds the steps after the pooling from their module folders, and checks each width.
 class HeadLoader {
  public:
-  HeadLoader(const ModelFolder& folder, const WeightFilesOptions& access, bool allow_non_finite,
-             std::size_t size, Executor& executor)
+  HeadLoader(const ModelFolder& folder, FileAccess access, bool allow_non_finite, std::size_t size,
+             Executor& executor)
       : folder_(folder),
         access_(access),
         allow_non_finite_(allow_non_finite),
@@ -106,30 +106,12 @@ class HeadLoader {
   }
 
   const ModelFolder& folder_;
-  WeightFilesOptions access_;
+  FileAccess access_;
   bool allow_non_finite_;
   std::size_t size_;
   Executor& executor_;
   std::vector<EmbeddingHead::Step> steps_;
 };
-
-inline void apply_sentence_transformers(const SentenceTransformersConfig& config,
-                                        const ModelFolder& folder, const WeightFilesOptions& access,
-                                        bool allow_non_finite, Executor& executor,
-                                        LoadedModel& model) {
-  const auto& pooling = std::get<PoolingModule>(config.modules.front());
-  model.poolings.clear();
-  for (const auto& mode : pooling.modes) model.poolings.push_back(*pooling_of(mode));
-  model.pool_prompt = pooling.include_prompt;
-  model.pooling_source = "modules.json";
-  const std::size_t pooled_size = model.config.hidden_size * model.poolings.size();
-  model.head =
-      HeadLoader(folder, access, allow_non_finite, pooled_size, executor).load(config.modules);
-  model.prompts = config.prompts;
-  model.default_prompt_name = config.default_prompt_name;
-  model.similarity_fn_name = config.similarity_fn_name;
-  model.truncate_dim = config.truncate_dim;
-}
 
 // The encoder takes one text, all of it of token type 0.
 inline void check_token_types(const BertTokenizer& tokenizer, const ModelFolder& folder) {
@@ -155,27 +137,6 @@ inline void check_vocabulary(const BertTokenizer& tokenizer, const ModelFolder& 
       std::to_string(config.vocab_size));
 }
 
-// Every text has its special tokens. The limit is the least of three, the tokenizer's only where
-// sentence-transformers has none.
-inline void require_room_for_text(const LoadedModel& model, const ModelFolder& folder,
-                                  std::optional<std::size_t> max_seq_length,
-                                  std::optional<std::size_t> model_max_length) {
-  const std::size_t num_specials = model.tokenizer->num_special_tokens();
-  if (model.max_length >= num_specials) return;
-  const char* file = "config.json";
-  const char* key = "max_position_embeddings";
-  if (max_seq_length == model.max_length) {
-    file = "sentence_bert_config.json";
-    key = "max_seq_length";
-  } else if (!max_seq_length && model_max_length == model.max_length) {
-    file = "tokenizer_config.json";
-    key = "model_max_length";
-  }
-  throw ConfigError(folder.join(file), key,
-                    "at least the " + std::to_string(num_specials) + " special tokens of a text",
-                    std::to_string(model.max_length));
-}
-
 // transformers would change the weights by those of the adapter, or load another model's.
 inline void refuse_adapter(const ModelFolder& folder) {
   constexpr std::string_view kFile = "adapter_config.json";
@@ -184,67 +145,125 @@ inline void refuse_adapter(const ModelFolder& folder) {
                     "an adapter of PEFT: merge it into the weights");
 }
 
-inline std::unique_ptr<LoadedModel> load_model(const ModelFolder& folder,
-                                               const LoadOptions& options) {
-  auto model = std::make_unique<LoadedModel>();
-  model->folder = folder.path();
-  // Without modules.json nothing else of sentence-transformers counts.
-  const auto modules = options.use_modules ? read_sentence_transformers_config(folder)
-                                           : std::optional<SentenceTransformersConfig>();
-  const SentenceTransformersConfig settings = modules.value_or(SentenceTransformersConfig());
-  const ModelFolder transformer = folder.subfolder(settings.transformer_folder);
-  refuse_adapter(transformer);
+// Reads the parts of a model in turn, each checked against those before it.
+class ModelLoader {
+ public:
+  ModelLoader(const ModelFolder& folder, const LoadOptions& options)
+      : folder_(folder),
+        options_(options),
+        access_(options.copy_files ? FileAccess::copy : FileAccess::map),
+        // Without modules.json nothing else of sentence-transformers counts.
+        modules_(options.use_modules ? read_sentence_transformers_config(folder) : std::nullopt),
+        settings_(modules_.value_or(SentenceTransformersConfig())),
+        transformer_(folder.subfolder(settings_.transformer_folder)),
+        team_(ThreadPool::shared(), options.num_threads) {}
 
-  model->config = read_model_config(transformer);
-  TokenizerFilesOptions tokenizer_options;
-  tokenizer_options.lowercase_first = settings.do_lower_case;
-  tokenizer_options.adapt = roformer_tokenizer(transformer, options.dictionary);
-  const WeightFilesOptions access{options.copy_files ? FileAccess::copy : FileAccess::map};
-  ThreadPool::Team team(ThreadPool::shared(), options.num_threads);
-  PackedCache* cache = nullptr;
-  const auto open_weights = [&] {
-    WeightFiles weights = WeightFiles::open(transformer, access);
-    if (!options.packed_cache.empty()) {
-      auto opened = std::make_unique<PackedCache>(
-          options.packed_cache, packed_identity(weights, !options.allow_non_finite), access.access);
-      cache = opened.get();
-      weights.keep_packed_in(std::move(opened));
-    }
-    model->weights = std::make_shared<const WeightFiles>(std::move(weights));
-  };
-  open_weights();
-  std::optional<LoadedTokenizer> tokenizer;
-  const auto read_tokenizer = [&] {
-    tokenizer.emplace(load_tokenizer(transformer, tokenizer_options));
-  };
-  if (!options.allow_non_finite && (cache == nullptr || cache->empty())) {
-    require_finite(*model->weights, team, read_tokenizer);
-  } else {
-    read_tokenizer();
-  }
-  model->tokenizer = std::make_unique<const BertTokenizer>(std::move(tokenizer->tokenizer));
-  check_token_types(*model->tokenizer, transformer);
-  check_vocabulary(*model->tokenizer, transformer, model->config);
-  const auto limit =
-      settings.max_seq_length ? settings.max_seq_length : tokenizer->model_max_length;
-  model->max_length = model->config.max_position_embeddings;
-  if (limit) model->max_length = std::min(model->max_length, *limit);
-  require_room_for_text(*model, transformer, settings.max_seq_length, tokenizer->model_max_length);
-  model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
-  if (cache != nullptr && cache->commit() && access.access == FileAccess::map) {
-    // What was packed here is in the file now, whose pages other processes share.
-    model->encoder.reset();
+  std::unique_ptr<LoadedModel> load() {
+    refuse_adapter(transformer_);
+    model_->folder = folder_.path();
+    model_->config = read_model_config(transformer_);
     open_weights();
-    model->encoder = load_encoder<float>(model->config, model->weights, team, options.precision);
+    if (options_.allow_non_finite || (cache_ != nullptr && !cache_->empty())) {
+      load_tokenizer();
+    } else {
+      require_finite(*model_->weights, team_, [this] { load_tokenizer(); });
+    }
+    check_token_types(*model_->tokenizer, transformer_);
+    check_vocabulary(*model_->tokenizer, transformer_, model_->config);
+    set_max_length();
+    load_encoder();
+    apply_modules();
+    return std::move(model_);
   }
-  if (modules) {
-    apply_sentence_transformers(settings, folder, access, options.allow_non_finite, team, *model);
-  } else {
-    model->pooling_source =
-        options.use_modules ? "default: there is no modules.json" : "default: modules left aside";
+
+ private:
+  void open_weights() {
+    WeightFiles weights = WeightFiles::open(transformer_, access_);
+    if (!options_.packed_cache.empty()) {
+      auto cache = std::make_unique<PackedCache>(
+          options_.packed_cache, packed_identity(weights, !options_.allow_non_finite), access_);
+      cache_ = cache.get();
+      weights.keep_packed_in(std::move(cache));
+    }
+    model_->weights = std::make_shared<const WeightFiles>(std::move(weights));
   }
-  return model;
-}
+
+  void load_tokenizer() {
+    TokenizerFilesOptions tokenizer_options;
+    tokenizer_options.lowercase_first = settings_.do_lower_case;
+    tokenizer_options.adapt = roformer_tokenizer(transformer_, options_.dictionary);
+    LoadedTokenizer loaded = semblance::load_tokenizer(transformer_, tokenizer_options);
+    model_max_length_ = loaded.model_max_length;
+    model_->tokenizer = std::make_unique<const BertTokenizer>(std::move(loaded.tokenizer));
+  }
+
+  // The least of what the three files say, the tokenizer's only where sentence-transformers says
+  // nothing. Every text has its special tokens.
+  void set_max_length() {
+    std::size_t& max_length = model_->max_length;
+    max_length = model_->config.max_position_embeddings;
+    const char* file = "config.json";
+    const char* key = "max_position_embeddings";
+    if (settings_.max_seq_length && *settings_.max_seq_length <= max_length) {
+      max_length = *settings_.max_seq_length;
+      file = "sentence_bert_config.json";
+      key = "max_seq_length";
+    } else if (!settings_.max_seq_length && model_max_length_ && *model_max_length_ <= max_length) {
+      max_length = *model_max_length_;
+      file = "tokenizer_config.json";
+      key = "model_max_length";
+    }
+    const std::size_t num_specials = model_->tokenizer->num_special_tokens();
+    if (max_length >= num_specials) return;
+    throw ConfigError(transformer_.join(file), key,
+                      "at least the " + std::to_string(num_specials) + " special tokens of a text",
+                      std::to_string(max_length));
+  }
+
+  void load_encoder() {
+    const auto load = [this] {
+      model_->encoder = semblance::load_encoder<float>(model_->config, model_->weights, team_,
+                                                       options_.precision);
+    };
+    load();
+    if (cache_ == nullptr || !cache_->commit() || access_ != FileAccess::map) return;
+    // What was packed here is in the file now, whose pages other processes share.
+    model_->encoder.reset();
+    open_weights();
+    load();
+  }
+
+  void apply_modules() {
+    if (!modules_) {
+      model_->pooling_source = options_.use_modules ? "default: there is no modules.json"
+                                                    : "default: modules left aside";
+      return;
+    }
+    const auto& pooling = std::get<PoolingModule>(settings_.modules.front());
+    model_->poolings.clear();
+    for (const auto& mode : pooling.modes) model_->poolings.push_back(*pooling_of(mode));
+    model_->pool_prompt = pooling.include_prompt;
+    model_->pooling_source = "modules.json";
+    const std::size_t pooled_size = model_->config.hidden_size * model_->poolings.size();
+    HeadLoader head(folder_, access_, options_.allow_non_finite, pooled_size, team_);
+    model_->head = head.load(settings_.modules);
+    model_->prompts = settings_.prompts;
+    model_->default_prompt_name = settings_.default_prompt_name;
+    model_->similarity_fn_name = settings_.similarity_fn_name;
+    model_->truncate_dim = settings_.truncate_dim;
+  }
+
+  const ModelFolder& folder_;
+  const LoadOptions& options_;
+  FileAccess access_;
+  std::optional<SentenceTransformersConfig> modules_;
+  SentenceTransformersConfig settings_;  // the defaults without modules.json
+  ModelFolder transformer_;
+  ThreadPool::Team team_;
+  std::unique_ptr<LoadedModel> model_ = std::make_unique<LoadedModel>();
+  PackedCache* cache_ = nullptr;  // of model_->weights
+  std::optional<std::size_t> model_max_length_;
+};
 
 }  // namespace detail
 
@@ -261,13 +280,15 @@ SEMBLANCE_FUNCTION void LoadedModel::require_embeddings(
 
 SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& path,
                                                                   const LoadOptions& options) {
-  return detail::load_model(ModelFolder(path), options);
+  const ModelFolder folder(path);
+  return detail::ModelLoader(folder, options).load();
 }
 
 SEMBLANCE_FUNCTION std::unique_ptr<LoadedModel> load_model_folder(const std::string& name,
                                                                   std::span<const MemoryFile> files,
                                                                   const LoadOptions& options) {
-  return detail::load_model(ModelFolder(name, files), options);
+  const ModelFolder folder(name, files);
+  return detail::ModelLoader(folder, options).load();
 }
 
 }  // namespace semblance

@@ -198,85 +198,109 @@ inline void require_equal(const JsonValue& root, std::string_view key, std::size
   if (value && value->as_size() != expected) throw value->error(std::to_string(expected));
 }
 
-}  // namespace detail
-
-inline ModelConfig parse_model_config(const JsonValue& root) {
-  if (!root.is_object()) throw root.error("an object");
-  ModelConfig config;
-  constexpr std::string_view kFamilies = "one of bert, roformer, distilbert, ernie";
-  const JsonValue model_type = root.require("model_type", kFamilies);
+inline void read_family(const JsonValue& root, ModelConfig& config) {
+  constexpr std::array<std::string_view, 4> kFamilies = {"bert", "roformer", "distilbert", "ernie"};
+  constexpr std::string_view kExpected = "one of bert, roformer, distilbert, ernie";
+  const JsonValue model_type = root.require("model_type", kExpected);
   config.model_type = model_type.is_string() ? model_type.as_string() : "";
-  const bool distilbert = config.model_type == "distilbert";
-  const bool roformer = config.model_type == "roformer";
-  const bool ernie = config.model_type == "ernie";
-  if (config.model_type != "bert" && !distilbert && !roformer && !ernie) {
-    throw model_type.error(kFamilies);
+  if (std::find(kFamilies.begin(), kFamilies.end(), config.model_type) == kFamilies.end()) {
+    throw model_type.error(kExpected);
   }
-  detail::refuse_foreign_keys(root);
   if (const auto architectures = root.find("architectures")) {
     for (const JsonValue& name : architectures->elements()) {
       config.architectures.push_back(name.as_string());
     }
   }
-  detail::refuse_decoder(root, config);
+}
 
-  const detail::ConfigKeys keys = distilbert ? detail::kDistilBertKeys : detail::ConfigKeys{};
-  config.vocab_size = root.require_size("vocab_size", 1, detail::kMaxVocabSize);
-  config.hidden_size = root.require_size(keys.hidden_size, 1, detail::kMaxWidth);
-  config.num_hidden_layers = root.require_size(keys.num_hidden_layers, 1, detail::kMaxLayers);
-  config.num_attention_heads = root.require_size(keys.num_attention_heads, 1, detail::kMaxWidth);
-  config.intermediate_size = root.require_size(keys.intermediate_size, 1, detail::kMaxWidth);
-  config.max_position_embeddings =
-      root.require_size("max_position_embeddings", 1, detail::kMaxPositions);
-  config.hidden_act = detail::read_hidden_act(root, keys.hidden_act);
+inline void read_sizes(const JsonValue& root, ModelConfig& config) {
+  const ConfigKeys keys = config.model_type == "distilbert" ? kDistilBertKeys : ConfigKeys{};
+  config.vocab_size = root.require_size("vocab_size", 1, kMaxVocabSize);
+  config.hidden_size = root.require_size(keys.hidden_size, 1, kMaxWidth);
+  config.num_hidden_layers = root.require_size(keys.num_hidden_layers, 1, kMaxLayers);
+  config.num_attention_heads = root.require_size(keys.num_attention_heads, 1, kMaxWidth);
+  config.intermediate_size = root.require_size(keys.intermediate_size, 1, kMaxWidth);
+  config.max_position_embeddings = root.require_size("max_position_embeddings", 1, kMaxPositions);
+  config.hidden_act = read_hidden_act(root, keys.hidden_act);
   if (config.hidden_size % config.num_attention_heads != 0) {
     throw root.require(keys.num_attention_heads)
         .error("a divisor of " + std::string(keys.hidden_size) + " " +
                std::to_string(config.hidden_size));
   }
-  if (!distilbert) {
-    config.type_vocab_size =
-        root.optional_size("type_vocab_size", 1, detail::kMaxPositions).value_or(2);
-    config.layer_norm_eps = root.optional_number("layer_norm_eps").value_or(1e-12);
-    if (!(config.layer_norm_eps > 0 && config.layer_norm_eps < 1)) {
-      throw root.require("layer_norm_eps").error("a number above 0 and below 1");
-    }
+  require_equal(root, "num_key_value_heads", config.num_attention_heads);
+  require_equal(root, "head_dim", config.head_dim());
+  require_equal(root, "attention_head_size", config.head_dim());
+}
+
+// Only BERT's and RoFormer's embeddings may be narrower than the layers.
+inline void read_embedding_size(const JsonValue& root, ModelConfig& config) {
+  config.embedding_size = config.hidden_size;
+  if (config.model_type == "distilbert" || config.model_type == "ernie") {
+    require_equal(root, "embedding_size", config.hidden_size);
+  } else if (const auto size = root.optional_size("embedding_size", 1, kMaxWidth)) {
+    config.embedding_size = *size;
   }
+}
+
+inline void read_token_types_and_norm(const JsonValue& root, ModelConfig& config) {
+  config.type_vocab_size = root.optional_size("type_vocab_size", 1, kMaxPositions).value_or(2);
+  config.layer_norm_eps = root.optional_number("layer_norm_eps").value_or(1e-12);
+  if (!(config.layer_norm_eps > 0 && config.layer_norm_eps < 1)) {
+    throw root.require("layer_norm_eps").error("a number above 0 and below 1");
+  }
+}
+
+inline void read_rotary_positions(const JsonValue& root, ModelConfig& config) {
+  config.pooler_activation = read_pooler_activation(root);
+  config.rotary_value = root.optional_boolean("rotary_value").value_or(false);
+  if (config.head_dim() % 2 != 0) {
+    throw root.require("num_attention_heads").error("heads of even width for rotary positions");
+  }
+  // Their table is computed, of whatever size the file says.
+  const std::size_t most_positions = kMaxRotaryTable / config.head_dim();
+  if (config.max_position_embeddings > most_positions) {
+    throw root.require("max_position_embeddings")
+        .error("at most " + std::to_string(most_positions) +
+               " rotary positions for heads this wide");
+  }
+}
+
+// Of ERNIE 2 and 3. BertModel passes them over, and some of those folders say "bert".
+inline void read_task_types(const JsonValue& root, ModelConfig& config) {
+  config.use_task_id = root.optional_boolean("use_task_id").value_or(false);
+  config.task_type_vocab_size =
+      root.optional_size("task_type_vocab_size", 1, kMaxPositions).value_or(3);
+}
+
+inline void refuse_task_types(const JsonValue& root) {
+  const auto task_ids = root.find("use_task_id");
+  if (task_ids && task_ids->as_boolean()) {
+    throw task_ids->error("false, or model_type ernie or bert");
+  }
+}
+
+}  // namespace detail
+
+inline ModelConfig parse_model_config(const JsonValue& root) {
+  if (!root.is_object()) throw root.error("an object");
+  ModelConfig config;
+  detail::read_family(root, config);
+  detail::refuse_foreign_keys(root);
+  detail::refuse_decoder(root, config);
+  detail::read_sizes(root, config);
+  detail::read_embedding_size(root, config);
   config.pad_token_id =
       root.optional_integer("pad_token_id", std::numeric_limits<std::int32_t>::min(),
                             std::numeric_limits<std::int32_t>::max());
-
-  config.embedding_size = config.hidden_size;
-  if (distilbert || ernie) {
-    detail::require_equal(root, "embedding_size", config.hidden_size);
+  const bool roformer = config.model_type == "roformer";
+  const bool distilbert = config.model_type == "distilbert";
+  if (!distilbert) detail::read_token_types_and_norm(root, config);
+  if (roformer) detail::read_rotary_positions(root, config);
+  if (roformer || distilbert) {
+    detail::refuse_task_types(root);
   } else {
-    config.embedding_size =
-        root.optional_size("embedding_size", 1, detail::kMaxWidth).value_or(config.hidden_size);
+    detail::read_task_types(root, config);
   }
-  if (roformer) {
-    config.pooler_activation = detail::read_pooler_activation(root);
-    config.rotary_value = root.optional_boolean("rotary_value").value_or(false);
-    if (config.head_dim() % 2 != 0) {
-      throw root.require(keys.num_attention_heads)
-          .error("heads of even width for rotary positions");
-    }
-    // Their table is computed, of whatever size the file says.
-    if (config.max_position_embeddings > detail::kMaxRotaryTable / config.head_dim()) {
-      throw root.require("max_position_embeddings")
-          .error("at most " + std::to_string(detail::kMaxRotaryTable / config.head_dim()) +
-                 " rotary positions for heads this wide");
-    }
-  }
-  if (!roformer && !distilbert) {
-    config.use_task_id = root.optional_boolean("use_task_id").value_or(false);
-    config.task_type_vocab_size =
-        root.optional_size("task_type_vocab_size", 1, detail::kMaxPositions).value_or(3);
-  } else if (const auto task_ids = root.find("use_task_id"); task_ids && task_ids->as_boolean()) {
-    throw task_ids->error("false, or model_type ernie or bert");
-  }
-  detail::require_equal(root, "num_key_value_heads", config.num_attention_heads);
-  detail::require_equal(root, "head_dim", config.head_dim());
-  detail::require_equal(root, "attention_head_size", config.head_dim());
   return config;
 }
 

@@ -35,67 +35,87 @@ struct SafetensorsContents {
 };
 
 // `bytes` is a whole file, `file` its name in messages. Throws FormatError.
-inline SafetensorsContents parse_safetensors(std::span<const std::byte> bytes,
-                                             std::string_view file) {
+SafetensorsContents parse_safetensors(std::span<const std::byte> bytes, std::string_view file);
+
+namespace detail {
+
+// Of the header's size, in front of it.
+inline constexpr std::size_t kSafetensorsPrefix = 8;
+
+inline std::string_view find_safetensors_header(std::span<const std::byte> bytes,
+                                                std::string_view file) {
   constexpr std::uint64_t kMaxHeaderBytes = 100'000'000;
-  constexpr std::size_t kPrefix = 8;
-  if (bytes.size() < kPrefix) {
+  if (bytes.size() < kSafetensorsPrefix) {
     throw FormatError(file, "", "a safetensors file", std::to_string(bytes.size()) + " bytes");
   }
   std::uint64_t header_size = 0;
-  std::memcpy(&header_size, bytes.data(), kPrefix);
+  std::memcpy(&header_size, bytes.data(), kSafetensorsPrefix);
   if (header_size > kMaxHeaderBytes) {
     throw FormatError(file, "", "a safetensors header of at most 100000000 bytes",
                       std::to_string(header_size));
   }
-  if (header_size > bytes.size() - kPrefix) {
+  const std::size_t left = bytes.size() - kSafetensorsPrefix;
+  if (header_size > left) {
     throw FormatError(file, "",
                       "a header of " + std::to_string(header_size) + " bytes as the file says",
-                      "only " + std::to_string(bytes.size() - kPrefix) + " bytes after its length");
+                      "only " + std::to_string(left) + " bytes after its length");
   }
-  const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + kPrefix,
+  const std::string_view header(reinterpret_cast<const char*>(bytes.data()) + kSafetensorsPrefix,
                                 static_cast<std::size_t>(header_size));
   if (!header.starts_with('{')) {
     throw FormatError(
         file, "", "a safetensors header that starts with '{'",
         header.empty() ? "an empty one" : "\"" + std::string(header.substr(0, 1)) + "\"");
   }
-  auto parsed = detail::parse_safetensors_header(header, file);
+  return header;
+}
 
-  auto& entries = parsed.entries;
+// The entry must start at `position` of a buffer of `buffer_size` bytes, and have the bytes of its
+// shape.
+inline void check_safetensors_entry(const SafetensorsEntry& entry, std::uint64_t position,
+                                    std::uint64_t buffer_size, std::string_view file) {
+  const std::string key = entry.name + ".data_offsets";
+  const auto range = [&] {
+    return "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
+  };
+  if (entry.begin != position || entry.end < entry.begin) {
+    throw FormatError(file, key, "tensors end to end, this one from " + std::to_string(position),
+                      range());
+  }
+  if (entry.end > buffer_size) {
+    throw FormatError(file, key, "offsets within " + std::to_string(buffer_size) + " bytes",
+                      range());
+  }
+  const auto count = entry.shape.element_count();
+  const std::size_t element = byte_size(entry.dtype);
+  if (!count || *count > std::numeric_limits<std::size_t>::max() / element) {
+    throw FormatError(file, entry.name + ".shape", "a shape whose size fits 64 bits",
+                      entry.shape.to_string());
+  }
+  if (*count * element != entry.end - entry.begin) {
+    throw FormatError(file, key,
+                      std::to_string(*count * element) + " bytes for " +
+                          std::string(name_of(entry.dtype)) + " " + entry.shape.to_string(),
+                      range());
+  }
+}
+
+}  // namespace detail
+
+inline SafetensorsContents parse_safetensors(std::span<const std::byte> bytes,
+                                             std::string_view file) {
+  const std::string_view header = detail::find_safetensors_header(bytes, file);
+  auto [entries, metadata] = detail::parse_safetensors_header(header, file);
   std::sort(entries.begin(), entries.end(), [](const auto& a, const auto& b) {
     return std::pair(a.begin, a.end) < std::pair(b.begin, b.end);
   });
-  const std::size_t buffer_offset = kPrefix + header.size();
+  const std::size_t buffer_offset = detail::kSafetensorsPrefix + header.size();
   const std::uint64_t buffer_size = bytes.size() - buffer_offset;
   std::uint64_t position = 0;
-  SafetensorsContents contents;
+  SafetensorsContents contents{.tensors = {}, .metadata = std::move(metadata)};
   contents.tensors.reserve(entries.size());
   for (auto& entry : entries) {
-    const auto range = [&] {
-      return "[" + std::to_string(entry.begin) + ", " + std::to_string(entry.end) + "]";
-    };
-    const std::string key = entry.name + ".data_offsets";
-    if (entry.begin != position || entry.end < entry.begin) {
-      throw FormatError(file, key, "tensors end to end, this one from " + std::to_string(position),
-                        range());
-    }
-    if (entry.end > buffer_size) {
-      throw FormatError(file, key, "offsets within " + std::to_string(buffer_size) + " bytes",
-                        range());
-    }
-    const auto count = entry.shape.element_count();
-    const std::size_t element = byte_size(entry.dtype);
-    if (!count || *count > std::numeric_limits<std::size_t>::max() / element) {
-      throw FormatError(file, entry.name + ".shape", "a shape whose size fits 64 bits",
-                        entry.shape.to_string());
-    }
-    if (*count * element != entry.end - entry.begin) {
-      throw FormatError(file, key,
-                        std::to_string(*count * element) + " bytes for " +
-                            std::string(name_of(entry.dtype)) + " " + entry.shape.to_string(),
-                        range());
-    }
+    detail::check_safetensors_entry(entry, position, buffer_size, file);
     position = entry.end;
     contents.tensors.push_back({.name = std::move(entry.name),
                                 .dtype = entry.dtype,
@@ -107,7 +127,6 @@ inline SafetensorsContents parse_safetensors(std::span<const std::byte> bytes,
     throw FormatError(file, "", std::to_string(position) + " bytes of tensors",
                       std::to_string(buffer_size));
   }
-  contents.metadata = std::move(parsed.metadata);
   return contents;
 }
 

@@ -45,19 +45,20 @@ class SpecialTokens {
   }
 
   // Any file may be absent. `json_tokens` are tokenizer.json's, empty where there is no such file.
-  void read(const JsonValue* tokenizer_config, const JsonValue* special_tokens_map,
-            const JsonValue* added_tokens,
+  void read(const std::optional<JsonValue>& tokenizer_config,
+            const std::optional<JsonValue>& special_tokens_map,
+            const std::optional<JsonValue>& added_tokens,
             const std::vector<std::pair<std::int32_t, AddedToken>>& json_tokens) {
-    if (tokenizer_config != nullptr) read_names(*tokenizer_config, false);
+    if (tokenizer_config) read_names(*tokenizer_config, false);
     const auto decoder =
-        tokenizer_config == nullptr ? std::nullopt : tokenizer_config->find("added_tokens_decoder");
+        tokenizer_config ? tokenizer_config->find("added_tokens_decoder") : std::nullopt;
     if (decoder) {
       for (const auto& [key, token] : decoder->members()) {
         decoder_[id_from_key(key, *decoder)] = added_token_from_json(token);
       }
     } else {
-      if (special_tokens_map != nullptr) read_names(*special_tokens_map, true);
-      if (added_tokens != nullptr) {
+      if (special_tokens_map) read_names(*special_tokens_map, true);
+      if (added_tokens) {
         const std::set<std::string> names = contents_in_files();
         for (const auto& [content, id] : added_tokens->members()) {
           const bool special = names.contains(std::string(content));

@@ -1,12 +1,13 @@
 #pragma once
 
 #include <algorithm>
+#include <concepts>
 #include <cstddef>
 #include <utility>
 #include <vector>
 
 #include "semblance/core/aligned_buffer.h"
-#include "semblance/layers/linear_weights.h"
+#include "semblance/layers/linear_product.h"
 #include "semblance/layers/parameter.h"
 #include "semblance/layers/row_slices.h"
 #include "semblance/layers/sequence_batch.h"
