@@ -140,11 +140,16 @@ TEST_P(Float64, LayerNormHasMeanZeroAndVarianceOneBeforeGammaAndBeta) {
 }
 
 TEST_P(Float64, LayerNormOfAConstantRowIsBeta) {
-  const std::vector<float> input(40, 3.25f), gamma(40, 2.0f), beta(40, -1.5f);
-  std::vector<float> output(40);
-  kernels_.layer_norm(
-      {input.data(), 40, 1, 40, gamma.data(), beta.data(), 1e-12f, output.data(), 40});
-  for (const float value : output) EXPECT_EQ(value, -1.5f);
+  for (const std::size_t size : {1, 3, 16, 40, 384, 768, 1000}) {
+    const std::vector<float> gamma(size, 2.0f), beta(size, -1.5f);
+    for (const float constant : {0.0f, 0.001f, 0.3f, 1.1f, -3.25f, 77.7f, 1e4f}) {
+      const std::vector<float> input(5 * size, constant);
+      std::vector<float> output(5 * size);
+      kernels_.layer_norm(
+          {input.data(), size, 5, size, gamma.data(), beta.data(), 1e-12f, output.data(), size});
+      for (const float value : output) ASSERT_EQ(value, -1.5f) << constant << " " << size;
+    }
+  }
 }
 
 TEST_P(Float64, RotaryTurnsEachPairByItsAngle) {

@@ -109,7 +109,7 @@ struct AttentionCall {
 };
 
 // Layer normalization over the last axis (Ba et al. 2016): population variance, eps inside the
-// root.
+// root. The variance is about the mean as summed; then the mean of what is left goes to the mean.
 //   input, output [rows, size], strides in floats; output may be the input
 //   gamma, beta   [size]
 struct LayerNormCall {

@@ -10,6 +10,7 @@ inline void normalize_rows(const LayerNormCall& call, std::size_t row) noexcept 
   float* output = call.output + row * call.output_stride;
   const std::size_t stride = call.input_stride;
   FloatVec sums[kRows];
+  FloatVec squares[kRows];
   FloatVec mean[kRows];
   FloatVec inverse[kRows];
   SEMBLANCE_UNROLL
@@ -23,12 +24,14 @@ inline void normalize_rows(const LayerNormCall& call, std::size_t row) noexcept 
     if (left != 0) sums[r] = add(sums[r], load_partial(input + r * stride + full, left));
     mean[r] = splat(divide(reduce_sum(sums[r]), size));
     sums[r] = splat(0.0f);
+    squares[r] = splat(0.0f);
   }
   for (std::size_t i = 0; i < full; i += kLanes) {
     SEMBLANCE_UNROLL
     for (std::size_t r = 0; r < kRows; ++r) {
       const FloatVec centered = sub(load(input + r * stride + i), mean[r]);
-      sums[r] = fma(centered, centered, sums[r]);
+      sums[r] = add(sums[r], centered);
+      squares[r] = fma(centered, centered, squares[r]);
     }
   }
   SEMBLANCE_UNROLL
@@ -36,10 +39,13 @@ inline void normalize_rows(const LayerNormCall& call, std::size_t row) noexcept 
     if (left != 0) {
       const FloatVec centered = sub(load_partial(input + r * stride + full, left), mean[r]);
       const FloatVec kept = keep_first(centered, left, splat(0.0f));
-      sums[r] = fma(kept, kept, sums[r]);
+      sums[r] = add(sums[r], kept);
+      squares[r] = fma(kept, kept, squares[r]);
     }
-    const float variance = divide(reduce_sum(sums[r]), size);
+    const float variance = divide(reduce_sum(squares[r]), size);
     inverse[r] = splat(divide(1.0f, square_root(variance + call.eps)));
+    // What rounding left in the mean: a row of equal values becomes beta, whatever the value.
+    mean[r] = add(mean[r], splat(divide(reduce_sum(sums[r]), size)));
   }
   for (std::size_t i = 0; i < full; i += kLanes) {
     const FloatVec gamma = load(call.gamma + i);
