@@ -40,4 +40,9 @@ extern \"C\" const semblance::EmbeddedModel semblance_embedded_default_model = {
   set_source_files_properties(${source} PROPERTIES
     OBJECT_DEPENDS "${files}" SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)
   target_sources(${target} PRIVATE ${source})
+  get_target_property(type ${target} TYPE)
+  if(type STREQUAL STATIC_LIBRARY AND CMAKE_EXECUTABLE_FORMAT STREQUAL ELF)
+    # The library asks for the files by a weak name, which takes nothing out of an archive.
+    target_link_options(${target} INTERFACE LINKER:-u,semblance_embedded_default_model)
+  endif()
 endfunction()

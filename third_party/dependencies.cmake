@@ -3,10 +3,14 @@ list(APPEND CMAKE_MODULE_PATH ${CMAKE_CURRENT_LIST_DIR})
 
 # Imported targets live in the directory that found them; a project that takes Semblance by
 # add_subdirectory links from another one, so they are made global. A target that the project
-# brought itself is taken as it is.
+# brought itself, or that find_package() fetched and built, is taken as it is.
 function(semblance_find_package target)
-  if(NOT TARGET ${target})
-    find_package(${ARGN} REQUIRED)
+  if(TARGET ${target})
+    return()
+  endif()
+  find_package(${ARGN} REQUIRED)
+  get_target_property(is_imported ${target} IMPORTED)
+  if(is_imported)
     set_target_properties(${target} PROPERTIES IMPORTED_GLOBAL TRUE)
   endif()
 endfunction()

@@ -6,6 +6,8 @@ set(semblance_package_dir ${CMAKE_INSTALL_DATADIR}/cmake/semblance)
 install(DIRECTORY include/semblance DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT dev)
 install(DIRECTORY ${semblance_default_model_folder}
   DESTINATION ${CMAKE_INSTALL_DATADIR}/semblance COMPONENT dev)
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/libsemblance-dev RENAME copyright
+  COMPONENT dev)
 install(TARGETS semblance EXPORT semblanceTargets)
 install(EXPORT semblanceTargets NAMESPACE semblance:: DESTINATION ${semblance_package_dir}
   COMPONENT dev)
@@ -25,6 +27,20 @@ install(FILES
   third_party/default_model.cmake
   DESTINATION ${semblance_package_dir} COMPONENT dev)
 
+# The folders in the pkg-config file: relative to it, or absolute where they were given so.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_DATADIR})
+  set(semblance_pc_prefix ${CMAKE_INSTALL_PREFIX})
+else()
+  file(RELATIVE_PATH semblance_pc_prefix /${CMAKE_INSTALL_DATADIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" semblance_pc_prefix "\${pcfiledir}/${semblance_pc_prefix}")
+endif()
+set(semblance_pc_includedir ${CMAKE_INSTALL_INCLUDEDIR})
+set(semblance_pc_datadir ${CMAKE_INSTALL_DATADIR})
+foreach(folder IN ITEMS semblance_pc_includedir semblance_pc_datadir)
+  if(NOT IS_ABSOLUTE ${${folder}})
+    string(PREPEND ${folder} "\${prefix}/")
+  endif()
+endforeach()
 configure_file(third_party/semblance.pc.in ${CMAKE_CURRENT_BINARY_DIR}/semblance.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/semblance.pc
   DESTINATION ${CMAKE_INSTALL_DATADIR}/pkgconfig COMPONENT dev)

@@ -16,6 +16,7 @@ cmake -S "$source" -B "$scratch/build" -G "$generator" -DCMAKE_CXX_COMPILER="$co
 package=$(ls "$scratch"/build/libsemblance-dev_*_all.deb)
 dpkg-deb -f "$package" Depends | grep -q 'libeigen3-dev (>= 3.4)'
 dpkg-deb -x "$package" "$scratch/extracted"
+cmp "$source/LICENSE" "$scratch/extracted/usr/share/doc/libsemblance-dev/copyright"
 for header in $(cd "$source/include" && find . -name '*.h'); do
   cmp "$source/include/$header" "$scratch/extracted/usr/include/$header"
 done
@@ -28,6 +29,33 @@ export PKG_CONFIG_PATH
   $(pkg-config --cflags --libs semblance)
 score=$("$scratch/similarity" "$source/tests/golden/models/bert-mlm" hello hello)
 [ "$score" = 1.000000 ]
+cat >"$scratch/default.cpp" <<END
+#include "semblance/semblance.h"
+int main() { return semblance::SentenceEncoder::load_default().output_dim() == 512 ? 0 : 1; }
+END
+# shellcheck disable=SC2046
+"$compiler" -std=c++20 "$scratch/default.cpp" -o "$scratch/default" \
+  -DSEMBLANCE_DEFAULT_MODEL="\"$(pkg-config --variable=default_model semblance)\"" \
+  $(pkg-config --cflags --libs semblance)
+"$scratch/default"
+
+echo "== other install folders"
+check_folders() {
+  cmake -S "$source" -B "$scratch/folders" "$@" >/dev/null
+  DESTDIR=$scratch/root cmake --install "$scratch/folders" >/dev/null
+  pkgconfig=$(find "$scratch/root" -name semblance.pc)
+  PKG_CONFIG_PATH=${pkgconfig%/*}
+  headers=$(pkg-config --variable=includedir semblance)
+  model=$(pkg-config --variable=default_model semblance)
+  # Absolute ones know nothing of DESTDIR.
+  case $headers in "$scratch"*) ;; *) headers=$scratch/root$headers model=$scratch/root$model ;; esac
+  [ -f "$headers/semblance/semblance.h" ] && [ -f "$model/config.json" ]
+  rm -rf "$scratch/root" "$scratch/folders"
+}
+set -- -G "$generator" -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_INSTALL_PREFIX=/opt/semblance \
+  -DSEMBLANCE_BUILD_TESTS=OFF -DSEMBLANCE_BUILD_EXAMPLES=OFF
+check_folders "$@" -DCMAKE_INSTALL_DATADIR=share/foo/bar -DCMAKE_INSTALL_INCLUDEDIR=include/x
+check_folders "$@" -DCMAKE_INSTALL_DATADIR=/data -DCMAKE_INSTALL_INCLUDEDIR=/headers
 
 echo "== FetchContent"
 mkdir "$scratch/fetch"
