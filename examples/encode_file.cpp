@@ -18,6 +18,7 @@ int main(int argc, char** argv) {
     if (!file) throw semblance::FileError(std::string(argv[2]) + ": cannot open");
     std::vector<std::string> texts;
     for (std::string line; std::getline(file, line);) texts.push_back(line);
+    if (file.bad()) throw semblance::FileError(std::string(argv[2]) + ": cannot read");
 
     const auto encoder = semblance::SentenceEncoder::load(argv[1]);
     const auto vectors = encoder.encode(texts, {.batch_size = 64, .normalize = true});

@@ -65,6 +65,7 @@ struct Encode {
   void run() const {
     const VectorFormat vectors = vector_format();
     if (resume && output == "-") throw CLI::ValidationError("--resume: needs --output FILE");
+    refuse_input_as_output(input, output);
     TextReader reader(input, text_format());
     const auto encoder = load_encoder(model);
     auto options = model.encode_options();

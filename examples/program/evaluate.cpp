@@ -104,8 +104,8 @@ std::string as_table(const std::vector<SetResult>& results, double confidence) {
   for (std::size_t row = 0; row < columns[0].size(); ++row) {
     for (std::size_t c = 0; c < columns.size(); ++c) {
       std::size_t width = 0;
-      for (const auto& cell : columns[c]) width = std::max(width, cell.size());
-      const std::string pad(width - columns[c][row].size(), ' ');
+      for (const auto& cell : columns[c]) width = std::max(width, display_width(cell));
+      const std::string pad(width - display_width(columns[c][row]), ' ');
       table += c == 0 ? columns[c][row] + pad : "  " + pad + columns[c][row];
     }
     table += '\n';
@@ -219,7 +219,10 @@ struct Evaluate {
     }
 
     std::optional<OutputFile> picture;
-    if (!plot.empty()) picture.emplace(plot);
+    if (!plot.empty()) {
+      for (const auto& file : files) refuse_input_as_output(file, plot);
+      picture.emplace(plot);
+    }
 
     std::vector<SetResult> results;
     {

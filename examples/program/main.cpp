@@ -4,12 +4,13 @@
 #include <exception>
 #include <iostream>
 #include <string>
+#include <string_view>
 
 #include "commands.h"
 #include "model_options.h"
-#include "output_file.h"
 #include "semblance/core/error.h"
 #include "semblance/core/version.h"
+#include "signals.h"
 
 namespace {
 
@@ -46,6 +47,13 @@ int main(int argc, char** argv) {
   program::add_quantize(parser);
   program::add_bench(parser);
   program::ModelOptions::refuse_empty_names(parser);
+  for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
+    const std::string_view argument = argv[i];
+    // CLI11 would take the next argument for the value.
+    if (argument.starts_with("--") && argument.ends_with('=')) {
+      return report(std::string(argument) + " expected a value after it, found none", kWrongUsage);
+    }
+  }
   const std::string first = argc > 1 ? argv[1] : "-";
   const auto commands = parser.get_subcommands({});
   const bool known = std::any_of(commands.begin(), commands.end(), [&](const CLI::App* command) {

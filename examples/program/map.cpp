@@ -73,6 +73,7 @@ struct Map {
   semblance::CommunityDetectionOptions options{.threshold = 0.75f, .min_community_size = 5};
 
   void run() const {
+    refuse_input_as_output(input, output);
     OutputFile file(output);
     const Corpus corpus = encode_corpus(model, input);
     semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), model.threads);

@@ -9,8 +9,9 @@
 
 namespace program {
 
-// CLI11 reads whole numbers as C does: 010 as 8, and 0x10 too.
+// CLI11 reads whole numbers as C does: 010 as 8, and 0x10 too, with blanks in front or not.
 inline bool is_decimal(const std::string& text) {
+  if (text.empty() || std::isspace(static_cast<unsigned char>(text.front())) != 0) return false;
   const std::size_t first = text.find_first_not_of("+-");
   return first == text.npos || text[first] != '0' || first + 1 == text.size() ||
          std::isalnum(static_cast<unsigned char>(text[first + 1])) == 0;

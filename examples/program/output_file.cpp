@@ -1,8 +1,6 @@
 #include "output_file.h"
 
 #include <fcntl.h>
-#include <limits.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,6 +12,7 @@
 #include <memory>
 
 #include "semblance/core/error.h"
+#include "signals.h"
 
 namespace program {
 
@@ -21,32 +20,44 @@ namespace {
 
 constexpr std::size_t kBufferBytes = std::size_t{1} << 16;
 
-// Read by the signal handler. One output at a time.
-char unfinished_path[PATH_MAX];
-volatile sig_atomic_t in_progress_line = 0;
-
-extern "C" void tidy_up_and_die(int signal_number) {
-  if (unfinished_path[0] != '\0') ::unlink(unfinished_path);
-  constexpr std::string_view kMessage = "\nsemblance: interrupted\n";
-  const std::string_view message = kMessage.substr(in_progress_line != 0 ? 0 : 1);
-  [[maybe_unused]] const auto written = ::write(STDERR_FILENO, message.data(), message.size());
-  if (signal_number == SIGINT) ::_exit(1);
-  ::signal(signal_number, SIG_DFL);
-  ::raise(signal_number);
+bool are_same_file(const struct stat& a, const struct stat& b) {
+  return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// The end of a chain of links, so that a rename replaces the file and not the link.
-std::string resolved(const std::string& path) {
-  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
-  return real ? std::string(real.get()) : path;
+// "-", or another name of the file that standard output goes to, such as /dev/stdout.
+bool is_standard_output(const std::string& path) {
+  struct stat status {};
+  struct stat output {};
+  return path == "-" || (::stat(path.c_str(), &status) == 0 &&
+                         ::fstat(STDOUT_FILENO, &output) == 0 && are_same_file(status, output));
 }
 
 }  // namespace
 
+std::string resolved(const std::string& path) {
+  const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);
+  if (real) return real.get();
+  struct stat status {};
+  if (::lstat(path.c_str(), &status) == 0 && S_ISLNK(status.st_mode)) {
+    throw semblance::FileError(path, "", "a file to write", "a link to nothing");
+  }
+  return path;
+}
+
+void refuse_input_as_output(const std::string& input, const std::string& output) {
+  struct stat read {};
+  struct stat written {};
+  if (::stat(input.c_str(), &read) == 0 && ::stat(output.c_str(), &written) == 0 &&
+      S_ISREG(read.st_mode) && are_same_file(read, written)) {
+    throw semblance::FileError(output, "", "another file than the input", "the same");
+  }
+}
+
 OutputFile::OutputFile(const std::string& path, bool resumable)
     : name_(path == "-" ? "standard output" : path) {
   struct stat status {};
-  if (path == "-") {
+  if (is_standard_output(path)) {
+    if (resumable) throw semblance::FileError(name_ + ": only a file can be resumed");
     descriptor_ = STDOUT_FILENO;
   } else if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) {
     if (resumable) throw semblance::FileError(name_ + ": only a file can be resumed");
@@ -56,10 +67,7 @@ OutputFile::OutputFile(const std::string& path, bool resumable)
     open_part(resolved(path));
   } else {
     file_.emplace(resolved(path));
-    const std::string& aside = file_->aside_path();
-    if (aside.size() < sizeof unfinished_path) {
-      std::memcpy(unfinished_path, aside.c_str(), aside.size() + 1);
-    }
+    set_unfinished_file(file_->aside_path());
   }
 }
 
@@ -71,7 +79,7 @@ OutputFile::~OutputFile() {
   }
   if (descriptor_ > STDOUT_FILENO) ::close(descriptor_);
   file_.reset();
-  unfinished_path[0] = '\0';
+  set_unfinished_file("");
 }
 
 void OutputFile::open_part(const std::string& path) {
@@ -165,21 +173,5 @@ void OutputFile::commit() {
   if (target_.empty()) return;
   if (::fsync(descriptor_) != 0 || std::rename(name_.c_str(), target_.c_str()) != 0) fail(errno);
 }
-
-void tidy_up_on_signals() {
-  struct sigaction action {};
-  action.sa_handler = tidy_up_and_die;
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP}) {
-    struct sigaction old {};
-    if (::sigaction(signal_number, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) {
-      ::sigaction(signal_number, &action, nullptr);
-    }
-  }
-  // What they would say comes back from write() too.
-  ::signal(SIGPIPE, SIG_IGN);
-  ::signal(SIGXFSZ, SIG_IGN);
-}
-
-void set_progress_line(bool on) noexcept { in_progress_line = on ? 1 : 0; }
 
 }  // namespace program

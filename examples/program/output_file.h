@@ -11,7 +11,7 @@
 namespace program {
 
 // Where results go: a file that is there whole or as it was before, or, written directly, standard
-// output ("-") and whatever else is no regular file, such as a pipe or a device.
+// output ("-", or by its name) and whatever else is no regular file, such as a pipe or a device.
 class OutputFile {
  public:
   // A resumable file grows as PATH.part, which remains however the program ends, and goes on from
@@ -51,12 +51,11 @@ class OutputFile {
   std::string buffer_;
 };
 
-// Makes SIGINT, SIGTERM and SIGHUP remove the unfinished file, end a progress line and say that the
-// program was interrupted before it ends - with status 1 after SIGINT, else by the signal - and a
-// closed pipe an ordinary error of write().
-void tidy_up_on_signals();
+// The file that has to be replaced for `path` to be written: the end of a chain of links. Throws
+// semblance::FileError for a link that leads nowhere.
+std::string resolved(const std::string& path);
 
-// Tells the signal handler whether the cursor stands in a progress line.
-void set_progress_line(bool on) noexcept;
+// Throws semblance::FileError where an output would replace the file that is read.
+void refuse_input_as_output(const std::string& input, const std::string& output);
 
 }  // namespace program

@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "output_file.h"
+#include "signals.h"
 
 namespace program {
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -27,6 +28,7 @@
 #include "semblance/io/weight_files.h"
 #include "semblance/models/quantize_weights.h"
 #include "semblance/semblance.h"
+#include "signals.h"
 
 namespace program {
 
@@ -149,6 +151,7 @@ struct Quantize {
     // Refuses what could not be loaded afterwards, before anything is written.
     const auto original = semblance::SentenceEncoder::load(model.model, model.load_options());
 
+    const DeferredSignals signals;
     const UnfinishedFolder unfinished(output);
     const fs::path& to = unfinished.path();
     copy_files(folder, to, holds_weights);
@@ -159,7 +162,7 @@ struct Quantize {
     mark_config(to / transformer / "config.json");
 
     semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), model.threads);
-    semblance::QuantizeOptions options{.bits = bits};
+    semblance::QuantizeOptions options{.bits = bits, .stop_token = signals.stop_token()};
     if (keep_above > 0) options.keep_above = keep_above;
     const auto weights = semblance::WeightFiles::open(folder.subfolder(transformer));
     const auto matrices = semblance::quantize_weights(
@@ -172,7 +175,7 @@ struct Quantize {
     if (!scores.empty()) {
       const auto quantized = semblance::SentenceEncoder::load(to.string(), model.load_options());
       for (std::size_t i = 0; i < scores.size(); ++i) {
-        out.write(compare(scores[i], pairs[i], original, quantized));
+        out.write(compare(scores[i], pairs[i], original, quantized, signals.stop_token()));
       }
     }
     unfinished.commit();
@@ -208,11 +211,14 @@ struct Quantize {
 
   std::string compare(const std::string& file, const std::vector<semblance::ScoredPair>& pairs,
                       const semblance::SentenceEncoder& original,
-                      const semblance::SentenceEncoder& quantized) const {
+                      const semblance::SentenceEncoder& quantized,
+                      const std::stop_token& stop_token) const {
     const auto distinct = semblance::distinct_sentences(pairs);
     const std::span<const std::string_view> sentences(distinct.sentences);
-    const auto before = original.encode(sentences, model.encode_options());
-    const auto after = quantized.encode(sentences, model.encode_options());
+    auto options = model.encode_options();
+    options.stop_token = stop_token;
+    const auto before = original.encode(sentences, options);
+    const auto after = quantized.encode(sentences, options);
     const auto spearman = [&](const semblance::SentenceEmbeddings& vectors) {
       const auto evaluation = semblance::evaluate_vectors(pairs, distinct, vectors);
       if (!evaluation.spearman) throw undefined_spearman(file, evaluation);

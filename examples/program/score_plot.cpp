@@ -5,6 +5,10 @@
 #include <cstddef>
 #include <cstdio>
 #include <set>
+#include <string>
+#include <string_view>
+
+#include "semblance/core/utf8.h"
 
 namespace program {
 
@@ -27,14 +31,19 @@ std::string short_number(double value) {
   return text;
 }
 
-std::string escaped(const std::string& text) {
+// UTF-8 as XML has it, which knows no control characters and no U+FFFE and U+FFFF.
+std::string escaped(std::string_view text) {
   std::string out;
-  for (const char c : text) {
-    switch (c) {
+  while (!text.empty()) {
+    const auto c = semblance::decode_utf8(text);
+    text.remove_prefix(c.length);
+    switch (c.value) {
       case '<': out += "&lt;"; break;
       case '>': out += "&gt;"; break;
       case '&': out += "&amp;"; break;
-      default: out += static_cast<unsigned char>(c) < 0x20 ? ' ' : c;
+      case 0xFFFE:
+      case 0xFFFF: semblance::append_utf8(semblance::kReplacementCharacter, out); break;
+      default: semblance::append_utf8(c.value < 0x20 ? U' ' : c.value, out);
     }
   }
   return out;

@@ -23,9 +23,9 @@ class VectorWriter {
   // many rows follow.
   VectorWriter(OutputFile& file, VectorFormat format, std::size_t dim);
 
-  // Takes up a resumable file where it ends. Returns the number of vectors that are there whole; the
-  // next one takes the place of what follows them. Throws semblance::FormatError when the file's
-  // front is another.
+  // Takes up a resumable file where it ends. Returns the number of vectors that are there whole;
+  // the next one takes the place of what follows them. Throws semblance::FormatError when the
+  // file's front is another.
   std::size_t resume();
   // Throws semblance::FormatError unless `vector` is what the file holds as vector `index`, which
   // is the first or the last that resume() found.

@@ -5,11 +5,13 @@
 #include "load_encoder.h"
 #include "model_options.h"
 #include "number_check.h"
+#include "output_file.h"
 #include "progress_bar.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/pooling/whitening.h"
 #include "semblance/pooling/whitening_file.h"
 #include "semblance/semblance.h"
+#include "signals.h"
 #include "text_input.h"
 
 namespace program {
@@ -24,6 +26,9 @@ struct Whiten {
 
   void run() const {
     if (output == "-") throw CLI::ValidationError("--output: a whitening goes to a file, not to -");
+    refuse_input_as_output(input, output);
+    const std::string file = resolved(output);
+    { const semblance::OutputFile refuses_now_what_could_not_be_written_later(file); }
     TextReader reader(input, input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
     const auto encoder = load_encoder(model);
     auto options = model.encode_options();
@@ -41,7 +46,9 @@ struct Whiten {
         fit.add(embeddings, &team);
       }
     }
-    semblance::save_whitening(fit.fit(dim), output);
+    const semblance::Whitening whitening = fit.fit(dim);
+    const DeferredSignals until_saved;
+    semblance::save_whitening(whitening, file);
   }
 };
 

@@ -328,6 +328,42 @@ TEST_F(EncodeProgram, ALinkStaysALink) {
   EXPECT_EQ(parse_npy(read_file(folder / "real.npy")).rows, 1u);
 }
 
+TEST_F(EncodeProgram, ALinkToNothingIsRefusedAndStays) {
+  namespace fs = std::filesystem;
+  const std::string input = folder.write("texts.txt", "how\n");
+  for (const char* target : {"nothing", "loop"}) {
+    fs::create_symlink(target, folder / "loop");
+    for (const std::vector<std::string>& more :
+         std::vector<std::vector<std::string>>{{}, {"--resume"}}) {
+      std::vector<std::string> arguments = {"encode",  "--format",           "jsonl",
+                                            "--model", kModels + "bert-mlm", "--input",
+                                            input,     "--output",           folder / "loop"};
+      arguments.insert(arguments.end(), more.begin(), more.end());
+      const auto result = run_program(arguments);
+      EXPECT_EQ(result.status, 1);
+      EXPECT_NE(result.err.find("a link to nothing"), std::string::npos) << result.err;
+      EXPECT_TRUE(fs::is_symlink(folder / "loop"));
+      EXPECT_EQ(folder.names().size(), 2u);
+    }
+    fs::remove(folder / "loop");
+  }
+}
+
+TEST_F(EncodeProgram, AnotherNameOfStandardOutputIsStandardOutput) {
+  namespace fs = std::filesystem;
+  const std::string input = folder.write("texts.txt", "how\nare\n");
+  fs::create_symlink("/proc/self/fd/1", folder / "stdout");
+  const auto result = run_shell("(echo first; \"$PROGRAM\" encode --model " + kModels +
+                                "bert-mlm --input " + input + " --format jsonl --output " +
+                                (folder / "stdout") + "; echo last) >> " + (folder / "all"));
+  EXPECT_EQ(result.status, 0) << result.err;
+  const auto lines = lines_of(read_file(folder / "all"));
+  ASSERT_EQ(lines.size(), 4u);
+  EXPECT_EQ(lines.front(), "first");
+  EXPECT_EQ(lines.back(), "last");
+  EXPECT_TRUE(fs::is_symlink(folder / "stdout"));
+}
+
 TEST_F(EncodeProgram, InputThatCannotBeReadIsNamed) {
   for (const std::string& input : {folder / "nothing.txt", std::string("/")}) {
     const auto result = run_program({"encode", "--model", kModels + "bert-mlm", "--input", input,

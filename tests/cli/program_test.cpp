@@ -144,11 +144,47 @@ TEST(Program, AnEmptyNameOfAFileIsWrongUsage) {
   }
 }
 
+TEST(Program, AnOptionWithoutAValueDoesNotTakeTheNextArgument) {
+  const TemporaryFolder folder;
+  const std::string pairs = folder.write("pairs.tsv", "a\tb\t1\nc\td\t2\n");
+  for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
+           {"evaluate", "--model", kModel, "--plot=", pairs, pairs},
+           {"similarity", "--model", kModel, "--prompt=", "a", "b", "c"}}) {
+    const auto result = run_program(arguments);
+    EXPECT_EQ(result.status, 2) << arguments[0];
+    EXPECT_TRUE(is_one_error_line(result.err)) << result.err;
+  }
+  EXPECT_EQ(read_file(pairs), "a\tb\t1\nc\td\t2\n");
+  EXPECT_EQ(run_program({"similarity", "--model", kModel, "--", "--a=", "--a="}).out, "1.000000\n");
+}
+
+TEST(Program, AnInputIsNotReplacedByTheOutput) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  const std::string pairs = folder.write("pairs.tsv", "a\tb\t1\nc\td\t2\n");
+  fs::create_hard_link(pairs, folder / "other.tsv");
+  for (const std::string& output : {pairs, folder / "other.tsv"}) {
+    for (const std::vector<std::string>& arguments :
+         std::vector<std::vector<std::string>>{{"encode", "--input", pairs, "--output", output},
+                                               {"map", "--input", pairs, "--output", output},
+                                               {"whiten", "--input", pairs, "--output", output},
+                                               {"evaluate", "--plot", output, pairs}}) {
+      auto command = arguments;
+      command.insert(command.begin() + 1, {"--model", kModel});
+      const auto result = run_program(command);
+      EXPECT_EQ(result.status, 1) << arguments[0];
+      EXPECT_NE(result.err.find("another file than the input"), std::string::npos) << result.err;
+      EXPECT_EQ(read_file(pairs), "a\tb\t1\nc\td\t2\n");
+    }
+  }
+}
+
 TEST(Program, NumbersOutOfRangeAreWrongUsage) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"bench", "--threads", "-1"},
            {"bench", "--seconds", "nan"},
            {"similarity", "--threads", "0", "a", "b"},
+           {"similarity", "--threads", " 0x10", "a", "b"},
            {"quantize", "--model", kModel, "--output", "absent", "--keep-above", "nan"}}) {
     const auto result = run_program(arguments);
     EXPECT_EQ(result.status, 2) << arguments[0];

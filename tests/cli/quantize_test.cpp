@@ -6,12 +6,19 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <limits>
 #include <nlohmann/json.hpp>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "cli/run_program.h"
+#include "semblance/core/executor.h"
 #include "semblance/io/quantized_weights.h"
+#include "semblance/io/safetensors_writer.h"
+#include "semblance/io/weight_files.h"
+#include "semblance/models/quantize_weights.h"
 #include "semblance/semblance.h"
 
 namespace semblance::testing {
@@ -194,6 +201,66 @@ TEST(QuantizeProgram, LeavesNothingWhereItFails) {
                               " --output " + (folder / "quantized"));
   EXPECT_EQ(full.status, 1) << full.err;
   EXPECT_EQ(folder.names().size(), 1u);
+}
+
+TEST(QuantizeProgram, AnInterruptLeavesNothing) {
+  namespace fs = std::filesystem;
+  const TemporaryFolder folder;
+  std::string pairs;
+  for (int i = 0; i < 200'000; ++i) {
+    pairs += std::to_string(i) + " how are you\t" + std::to_string(i) + " fine thank you\t" +
+             std::to_string(i % 2) + '\n';
+  }
+  const std::string scores = folder.write("pairs.tsv", pairs);
+  fs::create_directory(folder / "empty");
+  for (const std::string name : {"new", "empty"}) {
+    RunningProgram program(program_command(
+        {"quantize", "--model", kModel, "--output", folder / name, "--scores", scores}));
+    // While the model is compared with the original.
+    const auto has_weights = [&] {
+      std::error_code ignored;
+      for (const auto& entry : fs::recursive_directory_iterator(folder / ".", ignored)) {
+        if (entry.path().filename() == "model.safetensors") return true;
+      }
+      return false;
+    };
+    for (int i = 0; i < 6000 && !has_weights(); ++i) ::usleep(10'000);
+    program.kill(SIGINT);
+    const auto result = program.finish();
+    EXPECT_EQ(result.status, 1);
+    EXPECT_EQ(result.err, "semblance: interrupted\n");
+    EXPECT_EQ(folder.names().size(), 2u) << name;
+    EXPECT_TRUE(fs::is_empty(folder / "empty"));
+  }
+}
+
+TEST(QuantizeWeights, KeepsAMatrixThatFourBitsDoNotReach) {
+  const TemporaryFolder folder;
+  std::vector<float> values(64, 1.0f);
+  const auto bits_with = [&](float largest) {
+    values[40] = largest;
+    const TensorView tensor{std::as_bytes(std::span(values)).data(), DType::f32, {2, 32}};
+    write_safetensors(folder / "model.safetensors", {{"query.weight", tensor}});
+    InlineExecutor executor;
+    const auto report = quantize_weights(WeightFiles::open(folder / "model.safetensors"),
+                                         folder / "quantized.safetensors", {.bits = 4}, executor);
+    return report.at(0).bits;
+  };
+  EXPECT_EQ(bits_with(524032.0f), 4);
+  EXPECT_EQ(bits_with(-524064.0f), 0);
+  EXPECT_THROW(bits_with(std::numeric_limits<float>::infinity()), FormatError);
+  EXPECT_THROW(bits_with(std::numeric_limits<float>::quiet_NaN()), FormatError);
+}
+
+TEST(QuantizeWeights, WritesNothingWhenAskedToStop) {
+  const TemporaryFolder folder;
+  std::stop_source source;
+  source.request_stop();
+  InlineExecutor executor;
+  EXPECT_THROW(quantize_weights(WeightFiles::open(kModel), folder / "model.safetensors",
+                                {.stop_token = source.get_token()}, executor),
+               Cancelled);
+  EXPECT_TRUE(folder.names().empty());
 }
 
 TEST(PrecisionOption, EveryChoiceIsTakenAndOnlyThose) {

@@ -115,6 +115,18 @@ TEST(OutputFile, TwoAtOnceDoNotMix) {
   EXPECT_EQ(read_bytes(path), "second");
 }
 
+TEST(OutputFile, AFileKeepsItsModeWhenItIsReplaced) {
+  namespace fs = std::filesystem;
+  const TempFolder folder;
+  const std::string path = folder.write("f", "before");
+  fs::permissions(path, fs::perms::owner_read | fs::perms::owner_write);
+  OutputFile file(path);
+  file.write("after");
+  file.commit();
+  EXPECT_EQ(read_bytes(path), "after");
+  EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
 TEST(OutputFile, RefusesNamesThatAreNoFiles) {
   const TempFolder folder;
   message_of<FileError>([&] { OutputFile(folder.path()); });

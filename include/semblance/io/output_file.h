@@ -61,7 +61,8 @@ class OutputFile {
 
 inline OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
   struct stat status {};
-  if (::stat(path_.c_str(), &status) == 0 && (status.st_mode & S_IFMT) != S_IFREG) {
+  const bool replaces = ::stat(path_.c_str(), &status) == 0;
+  if (replaces && (status.st_mode & S_IFMT) != S_IFREG) {
     throw FileError(path_, "", "the name of a file", "something else of that name");
   }
 #if defined(_WIN32)
@@ -76,6 +77,11 @@ inline OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
     if (file_ == nullptr && errno != EEXIST) break;
   }
   if (file_ == nullptr) throw failure("a file to write");
+#if !defined(_WIN32)
+  // A file that only its owner may read stays so. Where modes cannot be set, as on some mounts, it
+  // is the default.
+  if (replaces) static_cast<void>(::fchmod(::fileno(file_), status.st_mode & 0777));
+#endif
 }
 
 inline OutputFile::~OutputFile() {

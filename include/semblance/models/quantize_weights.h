@@ -7,6 +7,8 @@
 #include <limits>
 #include <list>
 #include <map>
+#include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,7 +21,7 @@
 #include "semblance/io/quantized_weights.h"
 #include "semblance/io/safetensors_writer.h"
 #include "semblance/io/weight_files.h"
-#include "semblance/layers/linear_weights.h"
+#include "semblance/layers/int8_weights.h"
 #include "semblance/layers/parameter.h"
 #include "semblance/simd/half_float.h"
 #include "semblance/simd/kernels.h"
@@ -30,8 +32,11 @@ struct QuantizeOptions {
   // 8, or 4. The tables of positions and of types, which are small and added to every token, stay
   // as they are.
   int bits = 8;
-  // A matrix whose relative error would be larger stays as it is.
+  // A matrix whose relative error would be larger stays as it is, and with 4 bits one with values
+  // beyond 524032, for which binary16 has no scale.
   double keep_above = std::numeric_limits<double>::infinity();
+  // When stop is requested, Cancelled is thrown soon after and nothing is written.
+  std::stop_token stop_token = {};
 };
 
 // What became of one matrix.
@@ -48,7 +53,7 @@ struct QuantizedMatrix {
 // tables, all else is copied. 8-bit codes and scales of the layers are those that loading in int8
 // makes of the same matrix. A 4-bit scale is the one of several near max / 7 and v / -8 that has
 // the least squared error in its block. Throws FileError, FormatError (a weight that is not finite,
-// or quantized already).
+// or quantized already), Cancelled.
 std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files, const std::string& path,
                                               const QuantizeOptions& options, Executor& executor);
 
@@ -103,13 +108,20 @@ inline FourBitScale quantize_block(const float* values, std::size_t count, std::
   return best;
 }
 
+// Whether the largest scale of binary16 is enough for a block.
+inline bool reaches(std::span<const float> values) noexcept {
+  constexpr float kLargest = 8.0f * 65504.0f;
+  return std::all_of(values.begin(), values.end(),
+                     [](float value) { return std::fabs(value) <= kLargest; });
+}
+
 // The codes and scales of one matrix while the file is being made.
 struct QuantizedTensors {
   WeightMatrix matrix;
   AlignedBuffer<std::byte> codes;
   AlignedBuffer<std::byte> scales;
   std::uint8_t pieces = 1;
-  double relative_error = 0.0;
+  double relative_error = 0.0;  // infinite where 4 bits do not reach the values
 };
 
 // Of the layers of BERT and DistilBERT: the input is the output of a LayerNorm.
@@ -159,7 +171,9 @@ inline QuantizedTensors quantize_matrix(const TensorView& weight, int bits, std:
         for (std::size_t b = 0; b < blocks; ++b) {
           const std::size_t begin = b * kFourBitBlock;
           const std::size_t count = std::min(kFourBitBlock, columns - begin);
-          scales[b] = quantize_block(values.data() + begin, count, nibbles.data() + begin).bits;
+          const auto block = std::span(values).subspan(begin, count);
+          scales[b] = quantize_block(block.data(), count, nibbles.data() + begin).bits;
+          if (!reaches(block)) errors[r] = std::numeric_limits<double>::infinity();
         }
         std::byte* bytes = result.codes.data() + r * (columns / 2);
         for (std::size_t i = 0; i < columns / 2; ++i) {
@@ -213,6 +227,9 @@ inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
       throw FormatError(files.file_of(key), "__metadata__." + std::string(kQuantizationKey),
                         "a model that is not quantized yet", "one that is");
     }
+    if (options.stop_token.stop_requested()) {
+      throw Cancelled("quantize_weights: cancelled by the caller");
+    }
     const TensorView tensor = *files.find(key);
     const int bits = detail::bits_of_matrix(key, tensor, options.bits);
     if (bits == 0) {
@@ -223,10 +240,11 @@ inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
     detail::QuantizedTensors matrix = detail::quantize_matrix(
         tensor, bits, transform ? simd::hadamard_pieces(tensor.shape[1]) : 1, detail::is_table(key),
         executor);
-    if (!std::isfinite(matrix.relative_error)) {
+    if (std::isnan(matrix.relative_error)) {
       throw FormatError(files.file_of(key), key, "finite weights", "nan or infinity");
     }
-    const bool keep = matrix.relative_error > options.keep_above;
+    const bool keep =
+        std::isinf(matrix.relative_error) || matrix.relative_error > options.keep_above;
     report.push_back({key, tensor.shape, keep ? 0 : bits, matrix.relative_error});
     if (keep) {
       tensors.push_back({key, tensor});
