@@ -277,6 +277,9 @@ def folders():
     yield "no pad token but in the padding as written", files(tokenizer__json=padded, tokenizer_config__json={**fast, "pad_token": None})
     yield "class from config.json", files(tokenizer__json=kept, config__json={"model_type": "bert", "tokenizer_class": "PreTrainedTokenizerFast"})
     yield "DistilBertTokenizer", files(vocab__txt=txt, tokenizer_config__json={"tokenizer_class": "DistilBertTokenizer", "do_lower_case": False}, config__json={"model_type": "distilbert"})
+    for name in ("LayoutLMTokenizer", "LxmertTokenizer", "MobileBertTokenizer", "SqueezeBertTokenizer",
+                 "", "NezhaTokenizer", "RealmTokenizer", "RetriBertTokenizer"):
+        yield f"class \"{name}\"", files(tokenizer__json=kept, tokenizer_config__json={"tokenizer_class": name, "do_lower_case": False})
     yield "ErnieTokenizer takes tokenizer.json as written", files(tokenizer__json=kept, tokenizer_config__json={"tokenizer_class": "ErnieTokenizer"}, config__json={"model_type": "ernie"})
     yield "post-processor of BertTokenizer", files(tokenizer__json=ids, tokenizer_config__json=bert)
     yield "post-processor as written", files(tokenizer__json=ids, tokenizer_config__json=fast)

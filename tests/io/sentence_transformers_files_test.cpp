@@ -166,8 +166,8 @@ TEST_F(SentenceTransformersFolder, TheSchemaOfReleaseSixIsRead) {
 TEST_F(SentenceTransformersFolder, ATransformerMayHaveAFolderOfItsOwn) {
   write("0_Transformer/sentence_bert_config.json", R"({"max_seq_length": 64})");
   write("sentence_bert_config.json", R"({"max_seq_length": 32})");
-  write_modules({{std::string(kOld) + "Transformer", "0_Transformer"},
-                 {std::string(kOld) + "Pooling", "1_Pooling"}});
+  write_modules({{std::string(kOld) + "Transformer.Transformer", "0_Transformer"},
+                 {std::string(kOld) + "Pooling.Pooling", "1_Pooling"}});
   EXPECT_EQ(read().transformer_folder, "0_Transformer");
   EXPECT_EQ(read().max_seq_length, 64u);
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -127,7 +128,7 @@ TEST(WeightFiles, ShardsAreJoinedByTheIndex) {
                    "a": "model-1.safetensors", "both": "model-2.safetensors"}})");
   for (const std::string& path : {folder.path(), folder.path() + "/model.safetensors.index.json"}) {
     const WeightFiles weights = WeightFiles::open(path);
-    EXPECT_EQ(weights.names(), (std::vector<std::string_view>{"a", "b", "both", "c"}));
+    EXPECT_EQ(weights.names(), (std::vector<std::string_view>{"a", "b", "both", "c", "unlisted"}));
     EXPECT_EQ(value_of(weights, "a"), 1);
     EXPECT_EQ(value_of(weights, "b"), 11);
     EXPECT_EQ(value_of(weights, "both"), 12);
@@ -195,9 +196,24 @@ TEST_F(WeightIndex, MissingShardsAndTensorsAreNamed) {
   EXPECT_EQ(message_of<FileError>([&] { open_shard("none.safetensors"); }),
             path("none.safetensors") + ": expected a file, found nothing of that name");
   message_of<FileError>([&] { open_shard("sub"); });
-  EXPECT_EQ(
-      message_of<FormatError>([&] { open(R"({"weight_map": {"b": "shard.safetensors"}})"); }),
-      path("shard.safetensors") + ": \"b\": expected a tensor, as the index says, found none");
+  EXPECT_EQ(message_of<FormatError>([&] { open(R"({"weight_map": {"b": "shard.safetensors"}})"); }),
+            path("model.safetensors.index.json") +
+                ": \"weight_map.b\": expected a tensor in one of the shards, found none");
+}
+
+TEST_F(WeightIndex, AllTensorsOfTheShardsCountWhereverTheIndexHasThem) {
+  const std::string x = "abcd";
+  const TensorView tensor{std::as_bytes(std::span(x)).data(), DType::f32, {1}};
+  write_safetensors(path("more.safetensors"), {{"b", tensor}, {"c", tensor}});
+  const auto files = open(R"({"weight_map": {"a": "more.safetensors", "b": "shard.safetensors"}})");
+  EXPECT_EQ(files.names(), (std::vector<std::string_view>{"a", "b", "c"}));
+  EXPECT_EQ(files.file_of("a"), path("shard.safetensors"));
+  EXPECT_EQ(files.file_of("c"), path("more.safetensors"));
+  // Of two of one name, that of the file which the index names.
+  write_safetensors(path("more.safetensors"), {{"a", tensor}, {"b", tensor}});
+  const auto both = open(R"({"weight_map": {"a": "more.safetensors", "b": "shard.safetensors"}})");
+  EXPECT_EQ(both.file_of("a"), path("more.safetensors"));
+  EXPECT_EQ(both.file_of("b"), path("more.safetensors"));
 }
 
 TEST_F(WeightIndex, AnIndexThatMapsNothingIsRefused) {

@@ -5,10 +5,12 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "semblance/io/model_config_file.h"
 #include "semblance/io/safetensors_writer.h"
+#include "semblance/models/bert.h"
 #include "support/golden_model.h"
 #include "support/temp_folder.h"
 
@@ -25,6 +27,28 @@ TEST(ParameterSource, TheLinearMapsOfAModelArePackedIntoOneArena) {
   const auto pooler = source.linear("pooler.dense", size, size);
   ASSERT_NE(query.arena, nullptr);
   EXPECT_EQ(pooler.arena, query.arena);
+}
+
+// transformers loads these for a BertModel.
+TEST(ParameterSource, KeysUnderTheFamilysOwnPrefixGoBeforeBareOnes) {
+  const testing::GoldenModel golden("bert-relu-cased");
+  const ModelFolder folder(golden.folder());
+  const WeightFiles files = WeightFiles::open(folder);
+  const testing::TempFolder both;
+  std::vector<NamedTensor> tensors;
+  const std::vector<float> zeros(1 << 20);
+  for (const std::string_view name : files.names()) {
+    const TensorView tensor = *files.find(name);
+    const std::string key(name.substr(name.starts_with("bert.") ? 5 : 0));
+    tensors.push_back({"bert." + key, tensor});
+    ASSERT_LE(tensor.element_count(), zeros.size());
+    const auto bytes = std::as_bytes(std::span(zeros)).data();
+    tensors.push_back({key, TensorView{bytes, DType::f32, tensor.shape}});
+  }
+  write_safetensors(both.path() + "/model.safetensors", tensors);
+  const WeightFiles opened = WeightFiles::open(ModelFolder(both.path()));
+  const auto parameters = bert_parameters(opened, read_model_config(folder), Precision::f32);
+  EXPECT_NE(parameters.layers[0].feed_forward.output.weight.elements.as<float>()[0], 0.0f);
 }
 
 TEST(ParameterSource, RefusesAMatrixTooWideForInt8ByItsName) {

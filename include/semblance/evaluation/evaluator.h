@@ -108,9 +108,9 @@ inline Evaluation evaluate_vectors(std::span<const ScoredPair> pairs,
   std::vector<double> gold;
   for (std::size_t i = 0; i < pairs.size(); ++i) {
     gold.push_back(pairs[i].score);
-    evaluation.scores.push_back(similarity(vectors.row_span(distinct.pairs[i].first),
-                                           vectors.row_span(distinct.pairs[i].second),
-                                           options.metric));
+    const float score = similarity(vectors.row_span(distinct.pairs[i].first),
+                                   vectors.row_span(distinct.pairs[i].second), options.metric);
+    evaluation.scores.push_back(static_cast<double>(score));
   }
   evaluation.spearman = spearman(evaluation.scores, gold);
   evaluation.pearson = pearson(evaluation.scores, gold);

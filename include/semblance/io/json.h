@@ -37,7 +37,7 @@ class JsonValue {
   std::int64_t as_integer(std::int64_t min = std::numeric_limits<std::int64_t>::min(),
                           std::int64_t max = std::numeric_limits<std::int64_t>::max()) const;
   std::size_t as_size(std::size_t min = 0,
-                      std::size_t max = std::numeric_limits<std::int64_t>::max()) const;
+                      std::size_t max = std::size_t{std::numeric_limits<std::int64_t>::max()}) const;
   // Any finite number; integers beyond 64 bits are rounded.
   double as_number() const;
 

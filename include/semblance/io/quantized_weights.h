@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "semblance/core/error.h"
 #include "semblance/io/weight_files.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <set>
@@ -31,7 +32,7 @@ namespace detail {
 inline constexpr std::size_t kMaxFeatures = std::size_t{1} << 20;
 
 // The module's class name when `type` is one of its paths:
-//   sentence_transformers.models.Pooling                                  before release 5.4
+//   sentence_transformers.models[.Pooling].Pooling                        before release 5.4
 //   sentence_transformers.sentence_transformer.modules[.pooling].Pooling  since then; the part
 //   sentence_transformers.base.modules[.dense].Dense                      in brackets is the file
 inline std::string module_class(const JsonValue& type) {
@@ -51,9 +52,11 @@ inline std::string module_class(const JsonValue& type) {
     if (!path.starts_with(package)) continue;
     const std::string_view rest = std::string_view(path).substr(package.size());
     for (const auto& [name, file] : kClasses) {
-      const bool in_file = rest.size() == file.size() + 1 + name.size() && rest.starts_with(file) &&
-                           rest[file.size()] == '.' && rest.ends_with(name);
-      if (rest == name || in_file) return std::string(name);
+      const std::string_view last = rest.substr(rest.rfind('.') + 1);
+      const std::string_view before = rest.substr(0, rest.size() - last.size());
+      const bool known =
+          before.empty() || before == std::string(file) + '.' || before == std::string(name) + '.';
+      if (last == name && known) return std::string(name);
     }
   }
   throw type.error(
@@ -172,6 +175,47 @@ inline LayerNormModule read_layer_norm(const JsonValue& config, std::string fold
           .folder = std::move(folder)};
 }
 
+// The Transformer's modality_config, which may only say what is done here anyway.
+inline void require_text_modality(const JsonValue& config) {
+  const JsonValue text = config.require("text", "the modality of a text encoder");
+  for (const auto& [modality, settings] : config.members()) {
+    if (modality != "text") throw settings.error("text as the only modality");
+  }
+  const JsonValue method = text.require("method");
+  if (method.as_string() != "forward") throw method.error("\"forward\"");
+  const JsonValue output = text.require("method_output_name");
+  if (output.as_string() != "last_hidden_state") throw output.error("\"last_hidden_state\"");
+}
+
+// One option of the Transformer.
+inline void read_transformer_option(std::string_view key, const JsonValue& value,
+                                    SentenceTransformersConfig& result) {
+  // Arguments passed on to other libraries, and those among them that change nothing here.
+  constexpr std::array<std::string_view, 7> kArguments = {
+      "model_args",  "model_kwargs",  "tokenizer_args",   "processor_kwargs",
+      "config_args", "config_kwargs", "processing_kwargs"};
+  constexpr std::array<std::string_view, 9> kNoEffect = {
+      "trust_remote_code", "attn_implementation", "add_pooling_layer", "torch_dtype", "dtype",
+      "low_cpu_mem_usage", "use_safetensors",     "use_fast",          "device_map"};
+  if (value.is_null() || key == "unpad_inputs") return;
+  if (key == "max_seq_length") {
+    result.max_seq_length =
+        value.as_size(1, static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
+  } else if (key == "do_lower_case") {
+    result.do_lower_case = value.as_boolean();
+  } else if (key == "transformer_task") {
+    if (value.as_string() != "feature-extraction") throw value.error("\"feature-extraction\"");
+  } else if (key == "module_output_name") {
+    if (value.as_string() != "token_embeddings") throw value.error("\"token_embeddings\"");
+  } else if (key == "modality_config") {
+    require_text_modality(value);
+  } else if (std::find(kArguments.begin(), kArguments.end(), key) != kArguments.end()) {
+    refuse_other_keys(value, kNoEffect);
+  } else {
+    throw value.error("no such key");
+  }
+}
+
 // Options of the Transformer. The first of the seven names under which releases have written the
 // file counts, unless it is an empty object.
 inline void read_transformer_options(const ModelFolder& folder,
@@ -181,47 +225,12 @@ inline void read_transformer_options(const ModelFolder& folder,
       "sentence_distilbert_config.json", "sentence_camembert_config.json",
       "sentence_albert_config.json",     "sentence_xlm-roberta_config.json",
       "sentence_xlnet_config.json"};
-  // Arguments passed on to other libraries, and those among them that change nothing here.
-  constexpr std::array<std::string_view, 7> kArguments = {
-      "model_args",  "model_kwargs",  "tokenizer_args",   "processor_kwargs",
-      "config_args", "config_kwargs", "processing_kwargs"};
-  constexpr std::array<std::string_view, 9> kNoEffect = {
-      "trust_remote_code", "attn_implementation", "add_pooling_layer", "torch_dtype", "dtype",
-      "low_cpu_mem_usage", "use_safetensors",     "use_fast",          "device_map"};
   for (const std::string_view name : kNames) {
     const auto path = folder.find(name);
     if (!path) continue;
     const auto document = JsonDocument::read(*path);
     const JsonValue root = document.root();
-    for (const auto& [key, value] : root.members()) {
-      if (value.is_null() || key == "unpad_inputs") continue;
-      if (key == "max_seq_length") {
-        result.max_seq_length =
-            value.as_size(1, static_cast<std::size_t>(std::numeric_limits<std::int32_t>::max()));
-      } else if (key == "do_lower_case") {
-        result.do_lower_case = value.as_boolean();
-      } else if (key == "transformer_task") {
-        if (value.as_string() != "feature-extraction") throw value.error("\"feature-extraction\"");
-      } else if (key == "module_output_name") {
-        if (value.as_string() != "token_embeddings") throw value.error("\"token_embeddings\"");
-      } else if (key == "modality_config") {
-        const JsonValue text = value.require("text", "the modality of a text encoder");
-        for (const auto& [modality, settings] : value.members()) {
-          if (modality != "text") throw settings.error("text as the only modality");
-        }
-        const JsonValue method = text.require("method");
-        if (method.as_string() != "forward") throw method.error("\"forward\"");
-        const JsonValue output = text.require("method_output_name");
-        if (output.as_string() != "last_hidden_state") throw output.error("\"last_hidden_state\"");
-      } else if (std::find(kArguments.begin(), kArguments.end(), key) != kArguments.end()) {
-        for (const auto& [argument, setting] : value.members()) {
-          if (std::find(kNoEffect.begin(), kNoEffect.end(), argument) != kNoEffect.end()) continue;
-          throw setting.error("no such key");
-        }
-      } else {
-        throw value.error("no such key");
-      }
-    }
+    for (const auto& [key, value] : root.members()) read_transformer_option(key, value, result);
     if (root.size() != 0) return;
   }
 }
@@ -267,69 +276,85 @@ inline std::optional<ModelFolder> module_folder(const ModelFolder& folder, const
   return folder.subfolder(path.as_string());
 }
 
+// Reads the entries of modules.json one by one.
+class ModulesReader {
+ public:
+  ModulesReader(const ModelFolder& folder, SentenceTransformersConfig& result)
+      : folder_(folder), result_(result) {}
+
+  void add(const JsonValue& module) {
+    const JsonValue name = module.require("name", "a string");
+    if (!names_.insert(name.as_string()).second) throw name.error("each name once");
+    const JsonValue type = module.require("type", "a string");
+    const std::string class_name = module_class(type);
+    const JsonValue path = module.require("path", "a string");
+    require_place(class_name, type);
+    const auto subfolder = module_folder(folder_, path);
+    if (class_name == "Normalize") {
+      add_normalize(subfolder);
+    } else if (class_name != "Dropout") {  // which does nothing outside of training
+      if (!subfolder) throw FileError(folder_.join(path.as_string()), "", "a folder", "none");
+      add(class_name, *subfolder, path.as_string());
+    }
+  }
+
+ private:
+  void require_place(std::string_view class_name, const JsonValue& type) const {
+    const bool first = names_.size() == 1;
+    if ((class_name == "Transformer") != first) {
+      throw type.error(first ? "the Transformer first" : "one Transformer only");
+    }
+    const bool pooled = !result_.modules.empty();
+    if (!first && (class_name == "Pooling") == pooled) {
+      throw type.error(pooled ? "one Pooling only" : "the Pooling after the Transformer");
+    }
+  }
+
+  void add_normalize(const std::optional<ModelFolder>& subfolder) {
+    if (const auto file = subfolder ? subfolder->find("config.json") : std::nullopt) {
+      const auto config = JsonDocument::read(*file);
+      require_sentence_embedding(config.root());
+    }
+    result_.modules.emplace_back(NormalizeModule());
+  }
+
+  void add(std::string_view class_name, const ModelFolder& subfolder, const std::string& path) {
+    if (class_name == "Transformer") {
+      result_.transformer_folder = path;
+      read_transformer_options(subfolder, result_);
+      return;
+    }
+    const auto config = JsonDocument::read(subfolder.require("config.json"));
+    if (class_name == "Pooling") {
+      result_.modules.emplace_back(read_pooling(config.root()));
+    } else if (class_name == "Dense") {
+      result_.modules.emplace_back(read_dense(config.root(), path));
+    } else {
+      result_.modules.emplace_back(read_layer_norm(config.root(), path));
+    }
+  }
+
+  const ModelFolder& folder_;
+  SentenceTransformersConfig& result_;
+  std::set<std::string> names_;
+};
+
 }  // namespace detail
 
 inline std::optional<SentenceTransformersConfig> read_sentence_transformers_config(
     const ModelFolder& folder) {
-  const auto modules_path = folder.find("modules.json");
-  if (!modules_path) return std::nullopt;
-  const auto document = JsonDocument::read(*modules_path);
-  SentenceTransformersConfig result;
-  std::set<std::string> names;
-  bool first = true;
+  const auto path = folder.find("modules.json");
+  if (!path) return std::nullopt;
+  const auto document = JsonDocument::read(*path);
   // Many modules that share a folder would read its weights as often.
   constexpr std::size_t kMaxModules = 64;
   if (document.root().size() > kMaxModules) {
     throw document.root().error("at most " + std::to_string(kMaxModules) + " modules");
   }
-  for (const JsonValue& module : document.root().elements()) {
-    const JsonValue name = module.require("name", "a string");
-    if (!names.insert(name.as_string()).second) throw name.error("each name once");
-    const JsonValue type = module.require("type", "a string");
-    const std::string module_class = detail::module_class(type);
-    const JsonValue path = module.require("path", "a string");
-    const auto subfolder = detail::module_folder(folder, path);
-    if ((module_class == "Transformer") != first) {
-      throw type.error(first ? "the Transformer first" : "one Transformer only");
-    }
-    if (first) {
-      if (!subfolder) throw FileError(folder.join(path.as_string()), "", "a folder", "none");
-      result.transformer_folder = path.as_string();
-      detail::read_transformer_options(*subfolder, result);
-      first = false;
-      continue;
-    }
-    const bool pooled = !result.modules.empty();
-    if ((module_class == "Pooling") == pooled) {
-      throw type.error(pooled ? "one Pooling only" : "the Pooling after the Transformer");
-    }
-    if (module_class == "Dropout") continue;  // does nothing outside of training
-
-    const bool has_config = subfolder && subfolder->find("config.json");
-    if (module_class == "Normalize") {
-      if (has_config) {
-        const auto config = JsonDocument::read(subfolder->require("config.json"));
-        detail::require_sentence_embedding(config.root());
-      }
-      result.modules.emplace_back(std::in_place_type<NormalizeModule>);
-      continue;
-    }
-    if (!subfolder) throw FileError(folder.join(path.as_string()), "", "a folder", "none");
-    const auto config = JsonDocument::read(subfolder->require("config.json"));
-    const JsonValue root = config.root();
-    if (module_class == "Pooling") {
-      result.modules.emplace_back(std::in_place_type<PoolingModule>, detail::read_pooling(root));
-    } else if (module_class == "Dense") {
-      result.modules.emplace_back(std::in_place_type<DenseModule>,
-                                  detail::read_dense(root, path.as_string()));
-    } else {
-      result.modules.emplace_back(std::in_place_type<LayerNormModule>,
-                                  detail::read_layer_norm(root, path.as_string()));
-    }
-  }
-  if (result.modules.empty()) {
-    throw document.root().error("a Transformer and a Pooling");
-  }
+  SentenceTransformersConfig result;
+  detail::ModulesReader modules(folder, result);
+  for (const JsonValue& module : document.root().elements()) modules.add(module);
+  if (result.modules.empty()) throw document.root().error("a Transformer and a Pooling");
   detail::read_model_options(folder, result);
   return result;
 }

@@ -43,9 +43,8 @@ struct LoadedTokenizer {
 // The tokenizer of a model's folder, as transformers 5 loads it with AutoTokenizer:
 //
 // - the vocabulary from tokenizer.json, else from vocab.txt;
-// - tokenizer_class BertTokenizer or one like it (also where no file names a class): everything
-// else
-//   from tokenizer_config.json or BertTokenizer's defaults. tokenizer.json's normalizer,
+// - tokenizer_class BertTokenizer or one like it (also where no file names a class): all the
+//   rest from tokenizer_config.json or BertTokenizer's defaults. tokenizer.json's normalizer,
 //   post-processor and WordPiece parameters do not count then, even where they say otherwise;
 // - tokenizer_class PreTrainedTokenizerFast or TokenizersBackend: tokenizer.json as it is written.
 //
@@ -67,15 +66,18 @@ namespace detail {
 
 enum class TokenizerKind : std::uint8_t { bert, as_written, other };
 
-// What transformers' AutoTokenizer makes of a class name; an empty one is BERT's.
+// What transformers' AutoTokenizer makes of a class name.
 inline TokenizerKind tokenizer_kind(std::string_view tokenizer_class) {
   std::string_view stem = tokenizer_class;
   if (stem.ends_with("Fast")) stem.remove_suffix(4);
-  constexpr std::array<std::string_view, 4> kLikeBert = {"", "BertTokenizer", "DistilBertTokenizer",
-                                                         "ElectraTokenizer"};
-  // transformers does not know ErnieTokenizer, and takes tokenizer.json as written then.
-  constexpr std::array<std::string_view, 3> kAsWritten = {"PreTrainedTokenizer",
-                                                          "TokenizersBackend", "ErnieTokenizer"};
+  constexpr std::array<std::string_view, 7> kLikeBert = {
+      "BertTokenizer",   "DistilBertTokenizer", "ElectraTokenizer",    "LayoutLMTokenizer",
+      "LxmertTokenizer", "MobileBertTokenizer", "SqueezeBertTokenizer"};
+  // Where transformers does not know the class, as it does not the last five, it takes
+  // tokenizer.json as written.
+  constexpr std::array<std::string_view, 7> kAsWritten = {
+      "PreTrainedTokenizer", "TokenizersBackend", "", "ErnieTokenizer", "NezhaTokenizer",
+      "RealmTokenizer",      "RetriBertTokenizer"};
   const auto is_in = [stem](const auto& names) {
     return std::find(names.begin(), names.end(), stem) != names.end();
   };
@@ -83,26 +85,39 @@ inline TokenizerKind tokenizer_kind(std::string_view tokenizer_class) {
   return is_in(kAsWritten) ? TokenizerKind::as_written : TokenizerKind::other;
 }
 
-inline std::optional<JsonDocument> read_json_if_there(const ModelFolder& folder,
-                                                      std::string_view name) {
-  const auto path = folder.find(name);
-  return path ? std::optional(JsonDocument::read(*path)) : std::nullopt;
-}
+// The JSON files that say how the vocabulary is used; any may be absent.
+struct TokenizerSettings {
+  explicit TokenizerSettings(const ModelFolder& folder) {
+    const auto read = [&](std::string_view name, std::optional<JsonValue>& root) {
+      const auto path = folder.find(name);
+      if (path) root = documents.emplace_back(JsonDocument::read(*path)).root();
+    };
+    read("tokenizer_config.json", config);
+    read("special_tokens_map.json", special_tokens_map);
+    read("added_tokens.json", added_tokens);
+  }
+
+  std::vector<JsonDocument> documents;  // what the others lie in
+  std::optional<JsonValue> config;      // tokenizer_config.json
+  std::optional<JsonValue> special_tokens_map;
+  std::optional<JsonValue> added_tokens;
+};
 
 // The class that a folder asks for: tokenizer_config.json's, else config.json's, else the one that
-// goes with config.json's model_type where that is not BERT's.
+// goes with config.json's model_type.
 inline std::string tokenizer_class_of(const ModelFolder& folder,
-                                      const JsonValue* tokenizer_config) {
+                                      const std::optional<JsonValue>& tokenizer_config) {
   constexpr const char* kKey = "tokenizer_class";
-  if (tokenizer_config != nullptr) {
+  if (tokenizer_config) {
     if (const auto name = tokenizer_config->optional_string(kKey)) return *name;
   }
-  if (const auto document = read_json_if_there(folder, "config.json")) {
-    const JsonValue config = document->root();
+  if (const auto path = folder.find("config.json")) {
+    const auto document = JsonDocument::read(*path);
+    const JsonValue config = document.root();
     if (const auto name = config.optional_string(kKey)) return *name;
     if (config.optional_string("model_type") == "roformer") return "RoFormerTokenizer";
   }
-  return {};
+  return "BertTokenizer";
 }
 
 // model_max_length is often 1e30, written as an integer or not.
@@ -129,9 +144,9 @@ inline void refuse_unsupported(const JsonValue& config) {
 }
 
 // BertTokenizer's constructor, by tokenizer_config.json.
-inline BertNormalizerOptions normalizer_from_config(const JsonValue* config) {
+inline BertNormalizerOptions normalizer_from_config(const std::optional<JsonValue>& config) {
   BertNormalizerOptions options;
-  if (config == nullptr) return options;
+  if (!config) return options;
   options.lowercase = config->optional_boolean("do_lower_case").value_or(true);
   options.strip_accents = config->optional_boolean("strip_accents");
   options.handle_chinese_chars = config->optional_boolean("tokenize_chinese_chars").value_or(true);
@@ -154,27 +169,64 @@ inline BertTokenizer make_tokenizer(TokenizerConfig config, const std::string& f
   }
 }
 
+// [CLS] A [SEP], by the names that the folder gives to the two. ids[i] is that of added_tokens[i].
+inline PostProcessor bert_template(const SpecialTokens& tokens,
+                                   const std::vector<AddedToken>& added_tokens,
+                                   const std::vector<std::int32_t>& ids,
+                                   const ModelFolder& folder) {
+  const auto id_of = [&](const std::string& content) {
+    for (std::size_t i = 0; i < ids.size(); ++i) {
+      if (added_tokens[i].content == content) return ids[i];
+    }
+    throw ConfigError(folder.join("tokenizer_config.json"), "cls_token, sep_token",
+                      "tokens that are not empty", "\"" + content + "\"");
+  };
+  const std::string cls = tokens.content("cls_token");
+  const std::string sep = tokens.content("sep_token");
+  return PostProcessor::bert(cls, id_of(cls), sep, id_of(sep));
+}
+
+// BertTokenizer's config: of the vocabulary's file only the vocabulary and the added tokens count.
+inline TokenizerConfig bert_config(TokenizerJson json, const TokenizerSettings& settings,
+                                   const ModelFolder& folder) {
+  SpecialTokens tokens({{"unk_token", "[UNK]"},
+                        {"sep_token", "[SEP]"},
+                        {"pad_token", "[PAD]"},
+                        {"cls_token", "[CLS]"},
+                        {"mask_token", "[MASK]"}});
+  tokens.read(settings.config, settings.special_tokens_map, settings.added_tokens,
+              json.added_tokens);
+  TokenizerConfig config = std::move(json.config);
+  config.added_tokens.clear();
+  tokens.append_to(config.added_tokens);
+  config.normalizer = normalizer_from_config(settings.config);
+  config.wordpiece = WordPieceOptions{.unk_token = tokens.content("unk_token")};
+  const std::vector<std::int32_t> ids = assign_ids(config.added_tokens, config.vocabulary);
+  config.post_processor = bert_template(tokens, config.added_tokens, ids, folder);
+  return config;
+}
+
+// tokenizer.json's config, with the tokens that the other files add.
+inline TokenizerConfig config_as_written(TokenizerJson json, const TokenizerSettings& settings) {
+  SpecialTokens tokens({});
+  tokens.read(settings.config, settings.special_tokens_map, settings.added_tokens,
+              json.added_tokens);
+  if (json.pad_token) tokens.set_default("pad_token", *json.pad_token);
+  TokenizerConfig config = std::move(json.config);
+  tokens.append_to(config.added_tokens);
+  return config;
+}
+
 }  // namespace detail
 
 inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
                                       const TokenizerFilesOptions& options) {
   using detail::TokenizerKind;
-  const auto config_document = detail::read_json_if_there(folder, "tokenizer_config.json");
-  const auto map_document = detail::read_json_if_there(folder, "special_tokens_map.json");
-  const auto added_document = detail::read_json_if_there(folder, "added_tokens.json");
-  const auto root_of = [](const std::optional<JsonDocument>& document) {
-    return document ? std::optional(document->root()) : std::nullopt;
-  };
-  const auto config_root = root_of(config_document);
-  const auto map_root = root_of(map_document);
-  const auto added_root = root_of(added_document);
-  const auto pointer = [](const std::optional<JsonValue>& value) {
-    return value ? &*value : nullptr;
-  };
-  if (config_root) detail::refuse_unsupported(*config_root);
+  const detail::TokenizerSettings settings(folder);
+  if (settings.config) detail::refuse_unsupported(*settings.config);
 
-  std::string tokenizer_class = detail::tokenizer_class_of(folder, pointer(config_root));
-  TokenizerKind kind = detail::tokenizer_kind(tokenizer_class);
+  std::string tokenizer_class = detail::tokenizer_class_of(folder, settings.config);
+  const TokenizerKind kind = detail::tokenizer_kind(tokenizer_class);
   const auto refuse_class = [&](std::string_view expected) {
     throw ConfigError(folder.join("tokenizer_config.json"), "tokenizer_class", expected,
                       "\"" + tokenizer_class + "\"");
@@ -192,44 +244,18 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
   } else {
     json.config.vocabulary = read_vocabulary(source);
   }
-  TokenizerConfig config = std::move(json.config);
-  if (kind == TokenizerKind::as_written) {
-    detail::SpecialTokens tokens({});
-    tokens.read(pointer(config_root), pointer(map_root), pointer(added_root), json.added_tokens);
-    if (json.pad_token) tokens.set_default("pad_token", *json.pad_token);
-    tokens.append_to(config.added_tokens);
-  } else {
-    detail::SpecialTokens tokens({{"unk_token", "[UNK]"},
-                                  {"sep_token", "[SEP]"},
-                                  {"pad_token", "[PAD]"},
-                                  {"cls_token", "[CLS]"},
-                                  {"mask_token", "[MASK]"}});
-    tokens.read(pointer(config_root), pointer(map_root), pointer(added_root), json.added_tokens);
-    config.added_tokens.clear();
-    tokens.append_to(config.added_tokens);
-    config.normalizer = detail::normalizer_from_config(pointer(config_root));
-    config.wordpiece = WordPieceOptions{.unk_token = tokens.content("unk_token")};
-    const std::string cls = tokens.content("cls_token");
-    const std::string sep = tokens.content("sep_token");
-    const std::vector<std::int32_t> ids = assign_ids(config.added_tokens, config.vocabulary);
-    const auto id_of = [&](const std::string& content) {
-      for (std::size_t i = 0; i < ids.size(); ++i) {
-        if (config.added_tokens[i].content == content) return ids[i];
-      }
-      throw ConfigError(folder.join("tokenizer_config.json"), "cls_token, sep_token",
-                        "tokens that are not empty", "\"" + content + "\"");
-    };
-    config.post_processor = PostProcessor::bert(cls, id_of(cls), sep, id_of(sep));
-    if (kind == TokenizerKind::other && !options.adapt(tokenizer_class, config)) {
-      refuse_class("BertTokenizer");
-    }
+  TokenizerConfig config = kind == TokenizerKind::as_written
+                               ? detail::config_as_written(std::move(json), settings)
+                               : detail::bert_config(std::move(json), settings, folder);
+  if (kind == TokenizerKind::other && !options.adapt(tokenizer_class, config)) {
+    refuse_class("BertTokenizer");
   }
   config.normalizer.lowercase_first |= options.lowercase_first;
-  return {
-      .tokenizer = detail::make_tokenizer(std::move(config), source.path()),
-      .model_max_length = config_root ? detail::model_max_length_from(*config_root) : std::nullopt,
-      .tokenizer_class = std::move(tokenizer_class),
-      .file = json_path ? "tokenizer.json" : "vocab.txt"};
+  return {.tokenizer = detail::make_tokenizer(std::move(config), source.path()),
+          .model_max_length =
+              settings.config ? detail::model_max_length_from(*settings.config) : std::nullopt,
+          .tokenizer_class = std::move(tokenizer_class),
+          .file = json_path ? "tokenizer.json" : "vocab.txt"};
 }
 
 inline BertTokenizer load_tokenizer_from_vocab(const std::string& path,

@@ -25,23 +25,20 @@
 
 namespace semblance {
 
-struct WeightFilesOptions {
-  FileAccess access = FileAccess::map;
-};
-
 // The named tensors of a model folder, from one file or from the shards that an index lists. The
 // first of these that is there:
 //   model.safetensors, model.safetensors.index.json, pytorch_model.bin,
 //   pytorch_model.bin.index.json
+// All tensors of the shards count, as in transformers; the index settles which of two has the word.
 // Reading is thread-safe. Views stay valid until they are released as often as asked for or the
 // object is gone; moving it keeps them.
 class WeightFiles {
  public:
   // Throws FileError (nothing found, a file or shard that cannot be opened or lies outside of the
   // folder), FormatError, ConfigError (an index that says something impossible).
-  static WeightFiles open(const ModelFolder& folder, const WeightFilesOptions& options = {});
+  static WeightFiles open(const ModelFolder& folder, FileAccess access = FileAccess::map);
   // A folder, or one file: *.safetensors, *.index.json or a PyTorch checkpoint of any name.
-  static WeightFiles open(const FileSource& source, const WeightFilesOptions& options = {});
+  static WeightFiles open(const FileSource& source, FileAccess access = FileAccess::map);
 
   bool contains(std::string_view name) const noexcept { return entry_of(name) != nullptr; }
   // The tensor's elements, in place where the file allows; see WeightFile::view.
@@ -77,7 +74,7 @@ class WeightFiles {
   WeightFiles() = default;
   static WeightFiles from_file(WeightFile file);
   static WeightFiles from_index(const ModelFolder& folder, const FileSource& index_source,
-                                const WeightFilesOptions& options);
+                                FileAccess access);
   const Entry* entry_of(std::string_view name) const noexcept;
 
   std::vector<std::unique_ptr<WeightFile>> files_;
@@ -95,31 +92,31 @@ inline WeightFile open_weight_file(const FileSource& source, FileAccess access) 
 
 }  // namespace detail
 
-inline WeightFiles WeightFiles::open(const ModelFolder& folder, const WeightFilesOptions& options) {
+inline WeightFiles WeightFiles::open(const ModelFolder& folder, FileAccess access) {
   constexpr std::array kNames = {"model.safetensors", "model.safetensors.index.json",
                                  "pytorch_model.bin", "pytorch_model.bin.index.json"};
   for (const std::string_view name : kNames) {
     const auto path = folder.find(name);
     if (!path) continue;
-    if (name.ends_with(".index.json")) return from_index(folder, *path, options);
-    return from_file(detail::open_weight_file(*path, options.access));
+    if (name.ends_with(".index.json")) return from_index(folder, *path, access);
+    return from_file(detail::open_weight_file(*path, access));
   }
   throw FileError(folder.path(), "",
                   "model.safetensors or pytorch_model.bin, whole or with an .index.json",
                   "none of them");
 }
 
-inline WeightFiles WeightFiles::open(const FileSource& source, const WeightFilesOptions& options) {
+inline WeightFiles WeightFiles::open(const FileSource& source, FileAccess access) {
   const std::string& path = source.path();
   if (source.memory() == nullptr && detail::is_folder(path)) {
-    return open(ModelFolder(path), options);
+    return open(ModelFolder(path), access);
   }
   if (path.ends_with(".index.json")) {
     const std::size_t slash = path.rfind('/');
     const std::string parent = slash == path.npos ? "." : path.substr(0, slash + 1);
-    return from_index(ModelFolder(parent), source, options);
+    return from_index(ModelFolder(parent), source, access);
   }
-  return from_file(detail::open_weight_file(source, options.access));
+  return from_file(detail::open_weight_file(source, access));
 }
 
 inline WeightFiles WeightFiles::from_file(WeightFile file) {
@@ -132,32 +129,37 @@ inline WeightFiles WeightFiles::from_file(WeightFile file) {
 }
 
 inline WeightFiles WeightFiles::from_index(const ModelFolder& folder,
-                                           const FileSource& index_source,
-                                           const WeightFilesOptions& options) {
+                                           const FileSource& index_source, FileAccess access) {
   const auto index = JsonDocument::read(index_source);
   WeightFiles result;
-  std::map<std::string, const WeightFile*, std::less<>> shards;
-  for (const auto& [name, value] : index.root().require("weight_map", "an object").members()) {
+  std::map<std::string_view, Entry> entries;
+  std::map<std::string_view, const WeightFile*> shards;
+  const auto weight_map = index.root().require("weight_map", "an object").members();
+  for (const auto& [name, value] : weight_map) {
     const std::string& shard = value.as_string();
     // A plain name: one shard under many spellings of its path would be read as often.
     if (shard.empty() || shard.find_first_of("/\\") != shard.npos || !stays_inside_folder(shard)) {
       throw value.error("the name of a file in the same folder");
     }
-    auto found = shards.find(shard);
-    if (found == shards.end()) {
-      result.files_.push_back(std::make_unique<WeightFile>(
-          detail::open_weight_file(folder.require(shard), options.access)));
-      found = shards.emplace(shard, result.files_.back().get()).first;
+    if (shards.contains(shard)) continue;
+    result.files_.push_back(
+        std::make_unique<WeightFile>(detail::open_weight_file(folder.require(shard), access)));
+    const WeightFile* file = result.files_.back().get();
+    shards[shard] = file;
+    for (const StoredTensor& tensor : file->tensors()) {
+      entries.emplace(tensor.name, Entry{&tensor, file});
     }
-    const StoredTensor* tensor = found->second->find(name);
-    if (tensor == nullptr) {
-      throw FormatError(found->second->path(), name, "a tensor, as the index says", "none");
+  }
+  if (shards.empty()) throw index.root().require("weight_map").error("at least one tensor");
+  for (const auto& [name, value] : weight_map) {
+    const auto entry = entries.find(name);
+    if (entry == entries.end()) {
+      throw FormatError(index_source.path(), value.path(), "a tensor in one of the shards", "none");
     }
-    result.entries_.push_back({tensor, found->second});
+    const WeightFile* file = shards[value.as_string()];
+    if (const StoredTensor* tensor = file->find(name)) entry->second = {tensor, file};
   }
-  if (result.entries_.empty()) {
-    throw index.root().require("weight_map").error("at least one tensor");
-  }
+  for (const auto& [name, entry] : entries) result.entries_.push_back(entry);
   return result;
 }
 

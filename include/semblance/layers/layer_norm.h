@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cmath>
+#include <concepts>
 #include <cstddef>
 
 #include "semblance/core/executor.h"

@@ -96,7 +96,10 @@ inline EncoderParameters bert_family_parameters(const ParameterSource& source,
 // A checkpoint of transformers' BertModel or ErnieModel, alone or inside a model with a head.
 inline EncoderParameters bert_parameters(const WeightFiles& files, const ModelConfig& config,
                                          std::optional<Precision> precision) {
-  const ParameterSource source(files, {"", "bert.", "ernie.", "model.", "0.auto_model."},
+  const bool ernie = config.model_type == "ernie";
+  const char* own = ernie ? "ernie." : "bert.";
+  const char* other = ernie ? "bert." : "ernie.";
+  const ParameterSource source(files, {own, "", other, "model.", "0.auto_model."},
                                "embeddings.word_embeddings.weight", precision);
   return bert_family_parameters(source, config, true);
 }

@@ -17,7 +17,7 @@ namespace semblance {
 // token types and pooler, under names of its own.
 inline EncoderParameters distilbert_parameters(const WeightFiles& files, const ModelConfig& config,
                                                std::optional<Precision> precision) {
-  const ParameterSource source(files, {"", "distilbert.", "model.", "0.auto_model."},
+  const ParameterSource source(files, {"distilbert.", "", "model.", "0.auto_model."},
                                "embeddings.word_embeddings.weight", precision);
   const std::size_t hidden_size = config.hidden_size;
   const auto layer_norm = [&](const std::string& key) {

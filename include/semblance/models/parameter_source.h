@@ -25,7 +25,7 @@ namespace semblance {
 class ParameterSource {
  public:
   // Finds the prefix under which `anchor`, a key that every checkpoint of the family has, is
-  // stored. Throws ShapeError when it is under none of the prefixes.
+  // stored, the first of them that has it. Throws ShapeError when it is under none of the prefixes.
   // `precision` is what the matrices of the layers are to be kept in; absent means as the file
   // that holds the anchor says.
   ParameterSource(const WeightFiles& files, std::initializer_list<std::string_view> prefixes,

@@ -17,7 +17,7 @@ namespace detail {
 
 inline ParameterSource roformer_source(const WeightFiles& files,
                                        std::optional<Precision> precision = {}) {
-  return ParameterSource(files, {"", "roformer.", "model.", "0.auto_model."},
+  return ParameterSource(files, {"roformer.", "", "model.", "0.auto_model."},
                          "embeddings.word_embeddings.weight", precision);
 }
 

@@ -110,7 +110,7 @@ inline void WhiteningFit::merge_pending(Executor& executor) {
   detail::Float64Matrix block(rows, size);
   for (Eigen::Index r = 0; r < rows; ++r) {
     for (Eigen::Index i = 0; i < size; ++i) {
-      block(r, i) = pending_[static_cast<std::size_t>(r * size + i)];
+      block(r, i) = static_cast<double>(pending_[static_cast<std::size_t>(r * size + i)]);
     }
   }
   const Eigen::VectorXd block_mean = block.colwise().mean();

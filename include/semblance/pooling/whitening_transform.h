@@ -114,7 +114,9 @@ inline void Whitening::apply_to_rows(MatrixView<const float> rows, MatrixView<fl
                                      MatrixView<float> whitened) const noexcept {
   for (std::size_t r = 0; r < rows.rows; ++r) {
     std::transform(rows.row(r), rows.row(r) + rows.cols, mean_.begin(), centred.row(r),
-                   [](float value, double mean) { return static_cast<float>(value - mean); });
+                   [](float value, double mean) {
+                     return static_cast<float>(static_cast<double>(value) - mean);
+                   });
   }
   simd::kernels().linear({.input = centred.data,
                           .input_stride = centred.stride,

@@ -123,10 +123,12 @@ inline Int8Vectors::Int8Vectors(MatrixView<const float> rows) : size_(rows.cols)
       }
       largest = std::max(largest, std::fabs(value));
     }
-    scales_[r] = largest / 127.0;
+    const auto extent = static_cast<double>(largest);
+    scales_[r] = extent / 127.0;
     std::int8_t* codes = codes_.data() + r * size_;
     for (std::size_t i = 0; i < size_ && largest != 0.0f; ++i) {
-      codes[i] = static_cast<std::int8_t>(std::nearbyint(values[i] * 127.0 / largest));
+      const auto value = static_cast<double>(values[i]);
+      codes[i] = static_cast<std::int8_t>(std::nearbyint(value * 127.0 / extent));
     }
     code_norms_[r] = std::sqrt(static_cast<double>(detail::dot_int8(codes, codes, size_)));
   }

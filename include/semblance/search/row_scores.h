@@ -65,14 +65,14 @@ inline bool is_plain(double norm) noexcept {
 // A product of two float32 is exact in float64, so contraction to fma changes no bit.
 inline double dot_float64(const float* a, const float* b, std::size_t size) noexcept {
   double sum = 0.0;
-  for (std::size_t i = 0; i < size; ++i) sum += static_cast<double>(a[i]) * b[i];
+  for (std::size_t i = 0; i < size; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return sum;
 }
 
 inline double distance_float64(const float* a, const float* b, std::size_t size) noexcept {
   double sum = 0.0;
   for (std::size_t i = 0; i < size; ++i) {
-    const double difference = static_cast<double>(a[i]) - b[i];
+    const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
     sum = std::fma(difference, difference, sum);
   }
   return std::sqrt(sum);
@@ -88,7 +88,7 @@ inline float cosine(float product, double norm_a, double norm_b, const float* a,
                     std::size_t size) noexcept {
   double cosine;
   if (is_plain(norm_a) && is_plain(norm_b)) {
-    cosine = product / (norm_a * norm_b);
+    cosine = static_cast<double>(product) / (norm_a * norm_b);
   } else if ((norm_a == 0.0 && std::isfinite(norm_b)) || (norm_b == 0.0 && std::isfinite(norm_a))) {
     cosine = 0.0;
   } else {

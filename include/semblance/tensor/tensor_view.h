@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <span>
 #include <string>
+#include <type_traits>
 
 #include "semblance/tensor/dtype.h"
 #include "semblance/tensor/shape.h"
