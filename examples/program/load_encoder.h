@@ -1,9 +1,11 @@
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "model_options.h"
 #include "semblance/sentence_encoder.h"
+#include "signals.h"
 
 namespace program {
 
@@ -15,6 +17,8 @@ inline semblance::SentenceEncoder load_encoder(const std::string& model,
 }
 
 inline semblance::SentenceEncoder load_encoder(const ModelOptions& model) {
+  std::optional<DeferredSignals> until_the_cache_is_written;
+  if (!model.packed_cache.empty()) until_the_cache_is_written.emplace();
   return load_encoder(model.model, model.load_options());
 }
 

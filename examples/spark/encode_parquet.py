@@ -2,7 +2,8 @@
 """Vectors for a column of a Parquet data set, on Apache Spark.
 
     encode_parquet.py --model DIR --input IN --output OUT [--column text] [--master URL]
-                      [--precision int8] [--packed-cache FILE]
+                      [--precision int8] [--packed-cache FILE] [--partitions N]
+                      [--conf KEY=VALUE ...]
 
 OUT is a Parquet data set with the rows of IN and one more column, "embedding". Without --master,
 spark-submit's own is taken. The model's folder must lie at the same path on every machine, and the

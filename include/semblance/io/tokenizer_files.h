@@ -46,7 +46,8 @@ struct LoadedTokenizer {
 // - tokenizer_class BertTokenizer or one like it (also where no file names a class): all the
 //   rest from tokenizer_config.json or BertTokenizer's defaults. tokenizer.json's normalizer,
 //   post-processor and WordPiece parameters do not count then, even where they say otherwise;
-// - tokenizer_class PreTrainedTokenizerFast or TokenizersBackend: tokenizer.json as it is written.
+// - tokenizer_class PreTrainedTokenizerFast, TokenizersBackend or one that transformers does not
+//   know: tokenizer.json as it is written.
 //
 // never_split counts for neither, as there. Throws FileError, FormatError, and ConfigError for what
 // is not supported: another class, truncation_side "left", split_special_tokens.
