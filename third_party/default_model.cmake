@@ -19,7 +19,8 @@ function(semblance_embed_default_model target)
     list(APPEND files ${folder}/${name})
     set(symbol semblance_model_file_${number})
     string(APPEND declarations
-      "__asm__(\".pushsection .rodata\\n.balign 64\\n${symbol}:\\n\"\n"
+      "__asm__(\".pushsection .rodata\\n.globl ${symbol}, ${symbol}_end\\n\"\n"
+      "        \".hidden ${symbol}, ${symbol}_end\\n.balign 64\\n${symbol}:\\n\"\n"
       "        \".incbin \\\"${folder}/${name}\\\"\\n${symbol}_end:\\n.byte 0\\n.popsection\");\n"
       "extern \"C\" __attribute__((visibility(\"hidden\"))) const std::byte ${symbol}[];\n"
       "extern \"C\" __attribute__((visibility(\"hidden\"))) const std::byte ${symbol}_end[];\n")

@@ -24,7 +24,7 @@ struct Corpus {
 };
 
 inline Corpus encode_corpus(const ModelOptions& model, const std::string& input) {
-  TextReader reader(input, input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
+  TextReader reader(input, format_of(input));
   const auto encoder = load_encoder(model);
   auto options = model.encode_options();
   Corpus corpus;

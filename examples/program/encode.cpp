@@ -36,7 +36,7 @@ struct Encode {
     if (!input_format.empty()) {
       return input_format == "jsonl" ? TextFormat::jsonl : TextFormat::text;
     }
-    return input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text;
+    return format_of(input);
   }
 
   VectorFormat vector_format() const {

@@ -88,13 +88,14 @@ void OutputFile::open_part(const std::string& path) {
   descriptor_ = ::open(name_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (descriptor_ < 0) fail(errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK) fail(errno);
     throw semblance::FileError(name_ + ": another program is writing it");
   }
   // The one that wrote it may have renamed it between the two.
   struct stat status {};
   struct stat named {};
   if (::fstat(descriptor_, &status) != 0 || ::stat(name_.c_str(), &named) != 0 ||
-      !S_ISREG(status.st_mode) || status.st_ino != named.st_ino) {
+      !S_ISREG(status.st_mode) || !are_same_file(status, named)) {
     throw semblance::FileError(name_, "", "a file of this program's own", "another");
   }
 }
@@ -111,7 +112,7 @@ std::string OutputFile::read(std::uint64_t offset, std::size_t byte_count) {
     const ssize_t count = ::pread(descriptor_, bytes.data() + done, byte_count - done,
                                   static_cast<off_t>(offset + done));
     if (count < 0 && errno == EINTR) continue;
-    if (count < 0) fail(errno);
+    if (count < 0) throw semblance::FileError(name_ + ": cannot read: " + std::strerror(errno));
     if (count == 0) break;
     done += static_cast<std::size_t>(count);
   }

@@ -25,7 +25,7 @@ struct Search {
   std::size_t top_k = 10;
 
   void run() const {
-    TextReader reader(corpus, corpus.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
+    TextReader reader(corpus, format_of(corpus));
     const auto encoder = load_encoder(model);
     auto options = model.encode_options();
     const auto query_embedding = encoder.encode(query, options);

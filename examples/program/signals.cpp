@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstring>
 #include <string_view>
 #include <utility>
@@ -51,10 +52,12 @@ void tidy_up_on_signals() {
 }
 
 void set_unfinished_file(const std::string& path) noexcept {
-  unfinished_path[0] = '\0';
-  if (path.empty() || path.size() >= sizeof unfinished_path) return;
   // The handler sees all of a path or none of it.
+  unfinished_path[0] = '\0';
+  std::atomic_signal_fence(std::memory_order_seq_cst);
+  if (path.empty() || path.size() >= sizeof unfinished_path) return;
   std::memcpy(unfinished_path + 1, path.c_str() + 1, path.size());
+  std::atomic_signal_fence(std::memory_order_seq_cst);
   unfinished_path[0] = path[0];
 }
 

@@ -21,12 +21,11 @@ class LineReader {
 
   // The next line, valid until the next call. Throws semblance::FileError.
   std::optional<std::string_view> next();
-  // False when next() would have to wait for whoever writes the other end of a pipe.
+  // False when there is nothing to read yet from whoever writes the other end of a pipe.
   bool ready() const;
 
   // For messages: "texts.txt: line 7", the line that next() gave last.
   std::string position() const;
-  std::size_t num_lines() const noexcept { return num_lines_; }
   // How much of a file lies behind, in [0, 1]; nothing where the size is not known.
   std::optional<double> fraction() const noexcept;
 
@@ -44,6 +43,10 @@ class LineReader {
 };
 
 enum class TextFormat { text, jsonl };
+
+inline TextFormat format_of(std::string_view path) {
+  return path.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text;
+}
 
 // Texts from lines: as they are, or each a JSON string or an object with "text".
 class TextReader {

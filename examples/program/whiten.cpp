@@ -29,7 +29,7 @@ struct Whiten {
     refuse_input_as_output(input, output);
     const std::string file = resolved(output);
     { const semblance::OutputFile refuses_now_what_could_not_be_written_later(file); }
-    TextReader reader(input, input.ends_with(".jsonl") ? TextFormat::jsonl : TextFormat::text);
+    TextReader reader(input, format_of(input));
     const auto encoder = load_encoder(model);
     auto options = model.encode_options();
     options.normalize = false;

@@ -143,35 +143,46 @@ class Batcher {
     for (std::thread& thread : threads_) thread.join();
   }
 
+  // What fails for want of memory fails the requests of a batch, not the thread: that which must
+  // not fail has its room from the start.
   void run() {
     std::vector<Item> batch;
+    std::vector<Job*> done;
+    batch.reserve(options_.max_batch_tokens);
+    done.reserve(options_.max_batch_tokens);
     std::vector<std::int32_t> input_ids;
     std::vector<std::size_t> starts;
     std::vector<float> embeddings;
     while (take(batch)) {
-      input_ids.clear();
-      starts.assign(1, 0);
-      for (const Item& item : batch) {
-        const auto begin = item.job->input_ids.begin();
-        input_ids.insert(input_ids.end(),
-                         begin + static_cast<std::ptrdiff_t>(item.job->starts[item.text]),
-                         begin + static_cast<std::ptrdiff_t>(item.job->starts[item.text + 1]));
-        starts.push_back(input_ids.size());
-      }
-      embeddings.resize(batch.size() * dim_);
       std::exception_ptr error;
       try {
-        encoder_.encode_ids_into(
-            semblance::SequenceBatch(starts), input_ids, embeddings,
-            {.pooling = options_.pooling,
-             .normalize = batch.front().job->raw ? std::optional(false) : std::nullopt,
-             .num_threads = options_.num_threads});
+        encode(batch, input_ids, starts, embeddings);
       } catch (...) {
         error = std::current_exception();
       }
-      hand_out(batch, embeddings, input_ids.size(), error);
+      hand_out(batch, embeddings, error, done);
       batch.clear();
+      done.clear();
     }
+  }
+
+  void encode(const std::vector<Item>& batch, std::vector<std::int32_t>& input_ids,
+              std::vector<std::size_t>& starts, std::vector<float>& embeddings) const {
+    input_ids.clear();
+    starts.assign(1, 0);
+    for (const Item& item : batch) {
+      const auto begin = item.job->input_ids.begin();
+      input_ids.insert(input_ids.end(),
+                       begin + static_cast<std::ptrdiff_t>(item.job->starts[item.text]),
+                       begin + static_cast<std::ptrdiff_t>(item.job->starts[item.text + 1]));
+      starts.push_back(input_ids.size());
+    }
+    embeddings.resize(batch.size() * dim_);
+    encoder_.encode_ids_into(
+        semblance::SequenceBatch(starts), input_ids, embeddings,
+        {.pooling = options_.pooling,
+         .normalize = batch.front().job->raw ? std::optional(false) : std::nullopt,
+         .num_threads = options_.num_threads});
   }
 
   // Waits for texts and takes this thread's share, at most what a batch holds; false at the very
@@ -187,7 +198,7 @@ class Batcher {
       const std::size_t share = (num_waiting_tokens_ + num_threads_ - 1) / num_threads_;
       const std::size_t limit = std::min(share, options_.max_batch_tokens);
       std::size_t num_tokens = 0;
-      while (!waiting_.empty()) {
+      while (!waiting_.empty() && batch.size() < batch.capacity()) {
         Item& item = waiting_.front();
         const std::size_t more = item.num_tokens();
         if (!item.job->abandoned_) {
@@ -208,12 +219,14 @@ class Batcher {
 
   // Each request is woken alone, and after the lock is free.
   void hand_out(const std::vector<Item>& batch, const std::vector<float>& embeddings,
-                std::size_t num_tokens, const std::exception_ptr& error) {
+                const std::exception_ptr& error, std::vector<Job*>& done) {
+    std::size_t num_tokens = 0;
     for (std::size_t i = 0; i < batch.size(); ++i) {
+      num_tokens += batch[i].num_tokens();
+      if (error) continue;
       std::copy_n(embeddings.data() + i * dim_, dim_,
                   batch[i].job->embeddings.data() + batch[i].text * dim_);
     }
-    std::vector<Job*> done;
     {
       const std::lock_guard lock(mutex_);
       for (const Item& item : batch) {

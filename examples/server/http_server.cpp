@@ -156,7 +156,8 @@ std::optional<std::size_t> body_bytes(const httplib::Request& request) {
   const std::string digits = request.get_header_value("Content-Length");
   const char* const end = digits.data() + digits.size();
   std::size_t bytes = 0;
-  if (std::from_chars(digits.data(), end, bytes).ptr != end) return std::nullopt;
+  const auto [last, error] = std::from_chars(digits.data(), end, bytes);
+  if (error != std::errc() || last != end) return std::nullopt;
   // The library reads no body of these.
   const bool is_left =
       request.method == "GET" || request.method == "HEAD" || request.method == "OPTIONS";

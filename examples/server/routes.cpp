@@ -131,7 +131,6 @@ struct Embeddings {
   std::size_t dim = 0;
   std::size_t num_tokens = 0;
 
-  std::size_t size() const noexcept { return values.size() / dim; }
   std::span<const float> operator[](std::size_t i) const noexcept {
     return {values.data() + i * dim, dim};
   }

@@ -38,7 +38,8 @@ struct LoadOptions {
 };
 
 struct EncodeOptions {
-  // At most so many texts go through the encoder at once. The vectors do not depend on it.
+  // At most so many texts go through the encoder together, on each thread; 0 counts as 1. The
+  // vectors do not depend on it.
   std::size_t batch_size = 32;
   // Replaces the folder's pooling and every module after it.
   std::optional<Pooling> pooling = {};
@@ -48,11 +49,12 @@ struct EncodeOptions {
   // Most tokens a text may have, [CLS] and [SEP] included; 0 means the model's own limit, which no
   // value exceeds.
   std::size_t max_length = 0;
-  // Applied to the vectors as they come out of the pooling and the folder's modules, unnormalized;
-  // what normalize and dim say is done afterwards. Must outlive the call.
+  // Applied to the vectors as they come out of the pooling and the folder's modules, unnormalized
+  // and cut by the folder's truncate_dim; what normalize and dim say is done afterwards. Must
+  // outlive the call.
   const Whitening* whitening = nullptr;
   // Keeps the first `dim` dimensions (Kusupati et al. 2022, Matryoshka representations), normalized
-  // again when the vectors are normalized; 0 keeps all.
+  // again when the vectors are normalized; 0 keeps all, or what the folder's truncate_dim says.
   std::size_t dim = 0;
   // Text put in front of every text, or the name of one of the folder's prompts; absent means the
   // folder's default prompt, if it has one.
@@ -66,7 +68,8 @@ struct EncodeOptions {
   std::function<void(std::size_t done, std::size_t total)> progress = {};
   // When stop is requested, encode() throws Cancelled soon after.
   std::stop_token stop_token = {};
-  // Runs the work instead of the library's own threads; num_threads is then ignored.
+  // Runs the work instead of the library's own threads; num_threads is then ignored. Must outlive
+  // the call.
   Executor* executor = nullptr;
 };
 

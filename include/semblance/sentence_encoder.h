@@ -33,7 +33,7 @@ class ObjectPool;
 // Immutable once loaded: every member function may be called from many threads at once. A text has
 // the same bits whatever its batch, its neighbours, the thread count and the instruction set.
 // Memory during encode() besides the result: the ids of a window of texts, and for each thread the
-// hidden states of TokenEncoder::kTokenBudget tokens, or of one text where that is longer.
+// hidden states of about TokenEncoder::kTokenBudget tokens, or of one text where that is longer.
 class SentenceEncoder {
  public:
   // Loads a folder as it is published: config.json, weights (safetensors or pytorch_model.bin), a
@@ -68,18 +68,22 @@ class SentenceEncoder {
                             const EncodeOptions& options = {}) const;
 
   // Writes the vectors to embeddings [texts.size(), output_dim(options)], row-major, and what was
-  // encoded of each text where a span is given (empty, or one entry a text). A call no larger than
-  // one before it allocates nothing.
+  // encoded of each text where a span is given (empty, or one entry a text). Once the scratch
+  // of every thread has grown to such texts, a call allocates nothing but what
+  // BertTokenizer::append_input_ids says. Throws as encode() does, and std::invalid_argument for a
+  // span of another size.
   void encode_into(std::span<const std::string_view> texts, std::span<float> embeddings,
                    const EncodeOptions& options = {}, std::span<std::size_t> num_tokens = {},
                    std::span<std::uint8_t> truncated = {}) const;
 
   // The same for texts that are ids already, [CLS] and [SEP] included: no prompt, no truncation.
-  // Throws std::invalid_argument for ids outside the vocabulary and texts that are too long.
+  // Throws std::invalid_argument for ids outside the vocabulary, texts that are too long and a span
+  // of another size.
   void encode_ids_into(const SequenceBatch& texts, std::span<const std::int32_t> input_ids,
                        std::span<float> embeddings, const EncodeOptions& options = {}) const;
 
-  // Length of the vectors that encode() gives with these options.
+  // Length of the vectors that encode() gives with these options. Throws std::invalid_argument for
+  // one that this model cannot meet.
   std::size_t output_dim(const EncodeOptions& options = {}) const;
   // Tokens that a text may have at most when the caller sets no limit.
   std::size_t max_length() const noexcept;

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <memory>
 #include <numeric>
 #include <span>
 #include <vector>
@@ -25,12 +24,13 @@ namespace semblance {
 // number of texts, in groups that share out over the threads.
 class TokenEncoder {
  public:
+  // `encoder` must outlive this.
   explicit TokenEncoder(const EncoderModel<float>& encoder)
       : encoder_(encoder), position_weights_(encoder.sizes().max_position_embeddings) {
     std::iota(position_weights_.begin(), position_weights_.end(), 1.0f);
   }
 
-  // Tokens that go through the encoder together at most, unless one text alone is longer.
+  // Tokens that go through the encoder together, about: a group may exceed it by one text.
   static constexpr std::size_t kTokenBudget = 512;
 
   // Room that one call of encode() works in.
@@ -54,13 +54,15 @@ class TokenEncoder {
       after_group(groups[g].size());
     };
     const std::size_t concurrency = executor.concurrency();
-    groups.plan(batch, batch_size, kTokenBudget, concurrency);
-    if (concurrency > 1 && !groups.unbalanced(concurrency)) {
-      executor.run(groups.size(), [&](std::size_t g) {
-        InlineExecutor alone;
-        run(g, alone);
-      });
-      return;
+    if (concurrency > 1) {
+      groups.plan(batch, batch_size, kTokenBudget, concurrency);
+      if (!groups.unbalanced(concurrency)) {
+        executor.run(groups.size(), [&](std::size_t g) {
+          InlineExecutor alone;
+          run(g, alone);
+        });
+        return;
+      }
     }
     // Few or very unequal texts: all threads share the work of one group.
     groups.plan(batch, batch_size, kTokenBudget, 1);

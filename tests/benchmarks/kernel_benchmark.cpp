@@ -344,7 +344,10 @@ int main(int argc, char** argv) {
     } else if (std::strcmp(argv[i], "--rows") == 0) {
       row_counts.clear();
       for (char* text = argv[i + 1]; *text != '\0'; text += *text == ',' ? 1 : 0) {
-        row_counts.push_back(std::strtoul(text, &text, 10));
+        char* end = text;
+        row_counts.push_back(std::strtoul(text, &end, 10));
+        if (end == text) return std::fprintf(stderr, "--rows: expected N,N,...\n"), 2;
+        text = end;
       }
     }
   }

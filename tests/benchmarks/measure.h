@@ -42,6 +42,7 @@ inline double quantile(std::vector<double> values, double q) {
 inline void read_memory(const float* values, std::size_t count) {
   const char* from = reinterpret_cast<const char*>(values);
   std::size_t lines = count / 64;
+  if (lines == 0) return;
 #if defined(__x86_64__)
   __asm__ volatile(
       "1:\n"

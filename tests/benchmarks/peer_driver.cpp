@@ -93,6 +93,7 @@ void serve(const std::string& path, std::size_t num_threads,
       std::cout << json{{"ok", true}} << std::endl;
       continue;
     }
+    if (batches.empty()) throw std::invalid_argument("run: expected batches that were set");
     const auto run_start = Clock::now();
     for (Batch& batch : batches) {
       token_encoder.encode(SequenceBatch(batch.starts), batch.input_ids, plan, kGroupLimit,

@@ -9,6 +9,7 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -250,6 +251,17 @@ TEST(QuantizeWeights, KeepsAMatrixThatFourBitsDoNotReach) {
   EXPECT_EQ(bits_with(-524064.0f), 0);
   EXPECT_THROW(bits_with(std::numeric_limits<float>::infinity()), FormatError);
   EXPECT_THROW(bits_with(std::numeric_limits<float>::quiet_NaN()), FormatError);
+}
+
+TEST(QuantizeWeights, RefusesOtherNumbersOfBits) {
+  const TemporaryFolder folder;
+  InlineExecutor executor;
+  for (const int bits : {0, 5, 16}) {
+    EXPECT_THROW(quantize_weights(WeightFiles::open(kModel), folder / "model.safetensors",
+                                  {.bits = bits}, executor),
+                 std::invalid_argument);
+  }
+  EXPECT_TRUE(folder.names().empty());
 }
 
 TEST(QuantizeWeights, WritesNothingWhenAskedToStop) {

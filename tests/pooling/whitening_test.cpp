@@ -5,9 +5,12 @@
 #include <Eigen/Core>
 #include <fstream>
 #include <limits>
+#include <new>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <vector>
 
+#include "semblance/core/executor.h"
 #include "semblance/core/thread_pool.h"
 #include "semblance/tensor/eigen_map.h"
 #include "semblance/tensor/tensor.h"
@@ -188,6 +191,23 @@ TEST(Whitening, DropsDirectionsBelowABillionthOfTheLargestVariance) {
     rows.matrix().row(r)[2] = r & 4 ? 1e-5f : -1e-5f;
   }
   EXPECT_EQ(fitted(rows.matrix()).dimensions(), 2u);
+}
+
+class FailingExecutor final : public Executor {
+ public:
+  std::size_t concurrency() const noexcept override { return 2; }
+  void run(std::size_t, FunctionRef<void(std::size_t)>) override { throw std::bad_alloc(); }
+};
+
+TEST(Whitening, WritesNowhereElseAfterAnExecutorFailed) {
+  WhiteningFit fit(3);
+  FailingExecutor failing;
+  const std::vector<float> values(3 * 700, 1.0f);
+  const MatrixView<const float> rows(values.data(), 700, 3);
+  EXPECT_THROW(fit.add(rows, &failing), std::bad_alloc);
+  EXPECT_THROW(fit.add(rows, &failing), std::bad_alloc);
+  fit.add(rows);
+  EXPECT_GE(fit.num_rows(), 700u);
 }
 
 TEST(Whitening, RefusesWhatDoesNotFit) {

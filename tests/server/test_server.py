@@ -375,6 +375,8 @@ def test_a_document_takes_little_more_memory_than_its_bytes(start):
         "POST /embed HTTP/1.1\r\nContent-Length: 45\r\nContent-Length: 45",
         "POST /embed HTTP/1.1\r\nContent-Length: 45\r\nTransfer-Encoding: chunked",
         "POST /embed HTTP/1.1\r\nContent-Length: 4x",
+        "GET /healthz HTTP/1.1\r\nContent-Length: 99999999999999999999",
+        "POST /embed HTTP/1.1\r\nContent-Length: 99999999999999999999",
         "POST /embed HTTP/1.1\r\nConnection: Close\r\nContent-Length: 0",
     ],
 )

@@ -18,6 +18,8 @@ endif()
 if(SEMBLANCE_CLANGXX)
   semblance_add_bits_test(clangxx_o2 ${SEMBLANCE_CLANGXX} "-O2" "")
   semblance_add_bits_test(clangxx_o3_native ${SEMBLANCE_CLANGXX} "-O3;-march=native" "")
+  semblance_add_bits_test(clangxx_o3_contract ${SEMBLANCE_CLANGXX}
+    "-O3;-march=native;-ffp-contract=fast" "")
 endif()
 if(SEMBLANCE_AARCH64_GXX AND SEMBLANCE_QEMU_AARCH64)
   semblance_add_bits_test(aarch64_o2 ${SEMBLANCE_AARCH64_GXX} "-O2;-static"

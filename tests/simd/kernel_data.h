@@ -135,16 +135,15 @@ inline AlignedBuffer<float> packed_weight(const Kernels& kernels, const std::vec
 }
 
 // The output [rows, output_stride] with its gaps.
-inline std::vector<float> run_linear(const Kernels& kernels, const LinearCase& c) {
-  LinearData data(c);
+inline std::vector<float> run_packed_linear(const Kernels& kernels, const LinearCase& c,
+                                            LinearData& data, const void* packed_weight,
+                                            void (*linear)(const LinearCall&) noexcept) {
   const std::vector<float> residual = data.output;
-  const AlignedBuffer<float> packed =
-      packed_weight(kernels, data.weight, c.out_features, c.in_features);
   LinearCall call;
   call.input = data.input.data();
   call.input_stride = data.input_stride;
   call.rows = c.rows;
-  call.packed_weight = packed.data();
+  call.packed_weight = packed_weight;
   call.in_features = c.in_features;
   call.out_features = c.out_features;
   call.bias = c.with_bias ? data.bias.data() : nullptr;
@@ -160,11 +159,18 @@ inline std::vector<float> run_linear(const Kernels& kernels, const LinearCase& c
   const std::size_t middle = std::min(panels / 2 * kernels.panel_width, c.out_features);
   call.first_column = 0;
   call.last_column = middle;
-  kernels.linear(call);
+  linear(call);
   call.first_column = middle;
   call.last_column = c.out_features;
-  kernels.linear(call);
+  linear(call);
   return data.output;
+}
+
+inline std::vector<float> run_linear(const Kernels& kernels, const LinearCase& c) {
+  LinearData data(c);
+  const AlignedBuffer<float> packed =
+      packed_weight(kernels, data.weight, c.out_features, c.in_features);
+  return run_packed_linear(kernels, c, data, packed.data(), kernels.linear);
 }
 
 // Half-size weights: the output of linear_float16 or linear_bfloat16.
@@ -175,20 +181,8 @@ inline std::vector<float> run_half_linear(const Kernels& kernels, const LinearCa
   AlignedBuffer<std::uint16_t> packed(panels * kernels.panel_width * c.in_features);
   const auto pack = bfloat16 ? kernels.pack_bfloat16 : kernels.pack_float16;
   pack(data.weight.data(), c.out_features, c.in_features, 0, panels, packed.data());
-  LinearCall call;
-  call.input = data.input.data();
-  call.input_stride = data.input_stride;
-  call.rows = c.rows;
-  call.packed_weight = packed.data();
-  call.in_features = c.in_features;
-  call.out_features = c.out_features;
-  call.last_column = c.out_features;
-  call.bias = c.with_bias ? data.bias.data() : nullptr;
-  call.activation = c.activation;
-  call.output = data.output.data();
-  call.output_stride = data.output_stride;
-  (bfloat16 ? kernels.linear_bfloat16 : kernels.linear_float16)(call);
-  return data.output;
+  return run_packed_linear(kernels, c, data, packed.data(),
+                           bfloat16 ? kernels.linear_bfloat16 : kernels.linear_float16);
 }
 
 // Codes of weights and what they become.
@@ -290,8 +284,7 @@ inline std::vector<float> run_attention(const Kernels& kernels, const AttentionC
   if (c.first_value) qkv[2 * c.head_dim] = *c.first_value;
   const std::size_t context_stride = c.head_dim + 3;
   std::vector<float> context(c.length * context_stride, kCanary);
-  const auto scratch_size =
-      c.in_int8 ? kernels.attention_int8_scratch : kernels.attention_scratch;
+  const auto scratch_size = c.in_int8 ? kernels.attention_int8_scratch : kernels.attention_scratch;
   const auto attention = c.in_int8 ? kernels.attention_int8 : kernels.attention;
   AlignedBuffer<float> scratch(scratch_size(c.length, c.head_dim));
   for (float& value : scratch) value = std::nanf("");

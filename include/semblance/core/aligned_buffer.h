@@ -3,7 +3,6 @@
 #include <cstddef>
 #include <limits>
 #include <new>
-#include <span>
 #include <type_traits>
 #include <utility>
 

@@ -15,7 +15,8 @@ namespace semblance::detail {
 class CoreAvoidance {
  public:
   // Takes the core of the calling thread out of the mask of `thread`, unless nothing would be left,
-  // and gives back the core that it took out before. A system call only when the caller has moved.
+  // and gives back the core that it took out before. System calls only when the caller has
+  // moved, or nothing can be taken out.
   void avoid_core_of_caller([[maybe_unused]] std::thread& thread) noexcept {
 #if defined(__linux__) && !defined(__ANDROID__)
     const int core = sched_getcpu();

@@ -92,8 +92,8 @@ inline std::string one_line(std::string_view message, std::size_t max_bytes) {
   return line;
 }
 
-// The parts may be long and hostile: each is escaped and then cut, the file at its front, so that
-// those after it still fit.
+// The parts may be long and hostile: each but `expected` is escaped and then cut, the file at its
+// front, so that those after it still fit.
 inline std::string describe(std::string_view file, std::string_view key, std::string_view expected,
                             std::string_view found) {
   constexpr std::size_t kPart = 150;

@@ -12,7 +12,8 @@ class Executor {
  public:
   virtual ~Executor() = default;
 
-  // How many tasks may run at the same time, the calling thread included; at least 1.
+  // How many tasks may run at the same time, the calling thread included; at least 1, and the same
+  // throughout a call that was given this executor: scratch is laid out by it.
   virtual std::size_t concurrency() const noexcept = 0;
 
   // Calls task(0) ... task(num_tasks - 1), each once, in any order and on any thread, and returns

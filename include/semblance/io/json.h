@@ -24,6 +24,9 @@ namespace semblance {
 // A key whose value is null counts as absent, except for contains() and is_null().
 class JsonValue {
  public:
+  static constexpr auto kMaxSize =
+      static_cast<std::size_t>(std::numeric_limits<std::int64_t>::max());
+
   bool is_null() const noexcept { return value_->is_null(); }
   bool is_string() const noexcept { return value_->is_string(); }
   bool is_boolean() const noexcept { return value_->is_boolean(); }
@@ -36,8 +39,7 @@ class JsonValue {
   // A number written without fraction or exponent. 768.0 is refused, as is true.
   std::int64_t as_integer(std::int64_t min = std::numeric_limits<std::int64_t>::min(),
                           std::int64_t max = std::numeric_limits<std::int64_t>::max()) const;
-  std::size_t as_size(std::size_t min = 0,
-                      std::size_t max = std::size_t{std::numeric_limits<std::int64_t>::max()}) const;
+  std::size_t as_size(std::size_t min = 0, std::size_t max = kMaxSize) const;
   // Any finite number; integers beyond 64 bits are rounded.
   double as_number() const;
 
@@ -84,7 +86,7 @@ class JsonValue {
 
   // For checks that JsonValue does not know: the error at this value, saying what was found.
   ConfigError error(std::string_view expected) const;
-  // The value as JSON text, cut to a length that fits an error message.
+  // A scalar about as it is written, a container by its kind; short enough for an error message.
   std::string describe() const;
 
  private:
@@ -112,7 +114,8 @@ struct JsonValue::Document {
 //
 // One outcome each: not UTF-8, trailing text, nesting deeper than max_depth, a number too large for
 // a double, NaN and Infinity, or a key twice in one object (readers disagree about which counts)
-// throw FormatError with line and column. A byte-order mark at the front is skipped.
+// throw FormatError, with line and column where the syntax is at fault. A byte-order mark at the
+// front is skipped.
 class JsonDocument {
  public:
   JsonValue root() const noexcept { return {&document_->root, document_.get()}; }

@@ -11,7 +11,7 @@ namespace semblance {
 // What config.json says of an encoder, in the words of BERT's own configuration; other families'
 // names for the same thing (DistilBERT's dim, n_layers, n_heads, hidden_dim, activation) are read
 // into these. Sizes are positive, hidden_size is a multiple of num_attention_heads, and every size
-// is small enough that a product of three fits 64 bits.
+// is small enough that a product of two fits 64 bits with room to spare.
 struct ModelConfig {
   std::string model_type;                  // bert, roformer, distilbert or ernie
   std::vector<std::string> architectures;  // as written; empty when absent

@@ -7,7 +7,6 @@
 #include <limits>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "semblance/core/error.h"
 #include "semblance/io/json.h"
@@ -156,8 +155,7 @@ inline std::string read_pooler_activation(const JsonValue& root) {
   return name;
 }
 
-// Far above anything published, far below what could overflow: the product of any three fits 64
-// bits.
+// Far above anything published, far below what could overflow.
 inline constexpr std::size_t kMaxVocabSize = std::size_t{1} << 24;
 inline constexpr std::size_t kMaxWidth = std::size_t{1} << 20;
 inline constexpr std::size_t kMaxLayers = 1024;
@@ -232,7 +230,7 @@ inline void read_sizes(const JsonValue& root, ModelConfig& config) {
   require_equal(root, "attention_head_size", config.head_dim());
 }
 
-// Only BERT's and RoFormer's embeddings may be narrower than the layers.
+// Only BERT's and RoFormer's embeddings may have another width than the layers.
 inline void read_embedding_size(const JsonValue& root, ModelConfig& config) {
   config.embedding_size = config.hidden_size;
   if (config.model_type == "distilbert" || config.model_type == "ernie") {

@@ -295,13 +295,10 @@ inline void Pickle::push_decimal(ByteReader& reader, std::string_view digits) {
 inline void Pickle::push_global(ByteReader& reader, std::string_view module,
                                 std::string_view name) {
   std::string_view full;
-  std::int64_t index = 0;
-  for (std::size_t i = 0; i < allowed_globals_.size(); ++i) {
-    const std::string_view allowed = allowed_globals_[i];
+  for (const std::string_view allowed : allowed_globals_) {
     if (allowed.size() == module.size() + 1 + name.size() && allowed.starts_with(module) &&
         allowed[module.size()] == '.' && allowed.ends_with(name)) {
       full = allowed;
-      index = static_cast<std::int64_t>(i);
     }
   }
   if (full.empty()) {
@@ -309,7 +306,7 @@ inline void Pickle::push_global(ByteReader& reader, std::string_view module,
         "only the imports of a state dict",
         "\"" + std::string(module.substr(0, 60)) + "." + std::string(name.substr(0, 60)) + "\"");
   }
-  push(add(PickleKind::global, index, full));
+  push(add(PickleKind::global, 0, full));
 }
 
 inline PickleRef Pickle::pop(ByteReader& reader) {

@@ -19,7 +19,7 @@ enum class PickleKind : std::uint8_t {
   tuple,
   list,
   dict,       // items: key, value, key, value ...
-  global,     // an import from the allowed list: `text` holds "module.name", `number` its index
+  global,     // an import from the allowed list: `text` holds "module.name"
   call,       // items: the global, the arguments' tuple; nothing is ever called
   persistent  // items: the id
 };

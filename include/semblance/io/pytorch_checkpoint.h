@@ -26,8 +26,7 @@ namespace semblance {
 // A state dict as torch.save writes it, of tensors or parameters by name, in either form:
 //   since torch 1.6    a zip archive: <name>/data.pkl, <name>/data/<key> for each storage,
 //                      <name>/byteorder
-//   before torch 1.6   five pickles (magic number, protocol, system, state dict, storage keys),
-//   then
+//   before torch 1.6   five pickles (magic number, protocol, system, state dict, storage keys);
 //                      for each key its element count in 8 bytes and its elements
 // No code runs: the pickle is read by a closed reader (pickle.h), and the handful of imports that a
 // state dict needs are interpreted here. Views, shared storages and transposed tensors are fine as
@@ -195,7 +194,7 @@ inline const TorchStateDict::Storages::value_type* TorchStateDict::read_storage(
   const auto [place, inserted] = storages_.emplace(key, storage);
   if (!inserted && (place->second.dtype != storage.dtype ||
                     place->second.num_elements != storage.num_elements)) {
-    throw error(name, "one type and size for storage " + place->first, parts[4]);
+    throw error(name, "one type and size for each storage", parts[4]);
   }
   return &*place;
 }

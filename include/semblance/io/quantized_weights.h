@@ -3,7 +3,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -80,7 +79,8 @@ WeightMatrix require_weight_matrix(const WeightFiles& files, const std::string& 
 // another version of it.
 bool is_quantized(const WeightFiles& files, std::string_view key);
 
-// What to compute in unless the caller says otherwise, by the file that holds `key`.
+// What to compute in unless the caller says otherwise, by the file that holds `key`. Throws
+// FormatError for a version or a precision that is not known.
 Precision default_precision(const WeightFiles& files, std::string_view key);
 
 namespace detail {

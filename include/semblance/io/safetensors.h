@@ -22,9 +22,8 @@ namespace semblance {
 
 // The safetensors format (huggingface/safetensors, "Format"):
 //   8 bytes              N, length of the header, little-endian, at most 100 MB
-//   N bytes              JSON: name -> {"dtype", "shape", "data_offsets": [begin, end]}, starts
-//   with
-//                        '{', may end in spaces; "__metadata__" maps strings to strings
+//   N bytes              JSON: name -> {"dtype", "shape", "data_offsets": [begin, end]}; starts
+//                        with '{', may end in spaces; "__metadata__" maps strings to strings
 //   the rest             the buffer that the offsets count from
 // Checked as the reference implementation does, and the rules that it only states as well: no key
 // twice; tensors lie end to end from 0 to the end of the buffer without a gap or an overlap; each

@@ -28,7 +28,7 @@ struct DenseModule {
   std::size_t in_features = 0;
   std::size_t out_features = 0;
   bool bias = true;
-  std::string activation = "tanh";  // identity, tanh, relu, gelu, gelu_pytorch_tanh, sigmoid, silu
+  std::string activation = "tanh";  // identity, tanh, relu, gelu, sigmoid, silu
   bool use_residual = false;
   std::string folder;
 };

@@ -11,7 +11,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "semblance/core/error.h"
 #include "semblance/io/json.h"

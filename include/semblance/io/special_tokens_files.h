@@ -32,9 +32,8 @@ inline constexpr std::array<std::string_view, 7> kSpecialTokenKeys = {
 // - added_tokens_decoder there settles how each is matched. Without it, special_tokens_map.json has
 //   the last word on the names, and added_tokens.json and then tokenizer.json's added_tokens settle
 //   the matching;
-// - what tokenizer.json has already is not added again; then come added tokens by id, special
-// tokens
-//   in the order of their keys, and extra special tokens.
+// - what tokenizer.json has already is not added again; then come added tokens by id,
+//   special tokens in the order of their keys, and extra special tokens.
 //
 // Files may hold millions of tokens: every search is by tree, none runs over all of them.
 class SpecialTokens {

@@ -59,7 +59,8 @@ inline LoadedTokenizer load_tokenizer(const std::string& folder,
 }
 
 // A tokenizer from a vocab.txt alone: [CLS] A [SEP], and those of [UNK], [SEP], [CLS], [PAD] and
-// [MASK] that the vocabulary has are found in the text. lowercase_first is not looked at.
+// [MASK] that the vocabulary has are found in the text. lowercase_first is not looked at. Throws
+// FileError, FormatError, ConfigError.
 BertTokenizer load_tokenizer_from_vocab(const std::string& path,
                                         const BertNormalizerOptions& normalizer = {});
 

@@ -20,7 +20,8 @@ inline constexpr std::size_t kMaxVocabularySize = std::size_t{1} << 22;
 // As the reference reads it (tokenizers, WordPiece::read_file): whitespace at a line's end, CR
 // included, is no part of the token; a token given twice has the id of its last line; a blank line
 // is the empty token, which takes its id and matches nothing. Beyond the reference, a byte-order
-// mark is skipped. Throws FileError, and FormatError with the line for bytes that are not UTF-8.
+// mark is skipped. Throws FormatError with the line for bytes that are not UTF-8 and too many
+// lines.
 inline Vocabulary parse_vocabulary(std::string_view text, std::string_view file) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
   Vocabulary vocabulary;
@@ -49,6 +50,7 @@ inline Vocabulary parse_vocabulary(std::string_view text, std::string_view file)
   return vocabulary;
 }
 
+// Throws FileError too.
 inline Vocabulary read_vocabulary(const FileSource& source) {
   const std::string text = read_file_bytes(source);
   refuse_failed_download(source.path(), std::string_view(text).substr(0, 512));

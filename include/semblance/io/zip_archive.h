@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "semblance/core/error.h"
@@ -231,7 +230,8 @@ inline ZipEntry ZipArchive::read_entry(ByteReader& reader, const Directory& dire
 
   if ((flags & 1) != 0)
     throw FormatError(file_, entry.name, "a plain zip entry", "an encrypted one");
-  if ((method == 0 && size != compressed) || disk != 0) {
+  if (disk != 0) throw FormatError(file_, entry.name, "a zip entry in one part", "one in several");
+  if (method == 0 && size != compressed) {
     throw FormatError(file_, entry.name, "one size for a stored zip entry",
                       std::to_string(compressed) + " and " + std::to_string(size));
   }

@@ -27,7 +27,8 @@ static_assert(kMostPieces == simd::kMostHadamardPieces);
 // pieces) (H x), where H w is what is quantized, by the rule of simd::Kernels::quantize_weights.
 // Returns the scale, divided by pieces.
 //   row      [columns]
-//   scratch  [columns], for H w
+//   scratch  [columns], for H w; null where pieces is 1
+//   codes    [columns], out
 inline float quantize_weight_row(const float* row, std::size_t columns, std::size_t pieces,
                                  float* scratch, std::int8_t* codes) {
   const simd::Kernels& kernels = simd::kernels();

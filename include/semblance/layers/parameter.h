@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
-#include <span>
 
 #include "semblance/core/block_arena.h"
 #include "semblance/core/error.h"
@@ -47,7 +46,8 @@ struct LayerNormParameters {
 };
 
 // Copies `count` elements of a floating-point tensor from element `first` on. f16 and bf16 widen
-// exactly; f64 rounds to nearest when the layer computes in float.
+// exactly; f64 rounds to nearest when the layer computes in float. Throws ShapeError for other
+// types.
 template <LayerScalar Scalar>
 void copy_elements(const TensorView& from, std::size_t first, std::size_t count, Scalar* to) {
   const std::byte* bytes = from.data + first * byte_size(from.dtype);

@@ -6,7 +6,6 @@
 #include <cmath>
 #include <concepts>
 #include <cstddef>
-#include <utility>
 
 #include "semblance/core/executor.h"
 #include "semblance/core/parallel_for.h"
@@ -53,8 +52,9 @@ class SelfAttention {
     return query_key_value_.byte_count() + output_.byte_count();
   }
 
-  // hidden_states [num_tokens, hidden_size], in place. Returns the rows that are wanted, which begin
-  // where hidden_states do: all, or [batch_size, hidden_size], for which every text needs a token.
+  // hidden_states [num_tokens, hidden_size], in place. Returns the rows that are wanted, which
+  // begin where hidden_states do: all, or [batch_size, hidden_size], for which every text needs a
+  // token.
   MatrixView<Scalar> forward(const SequenceBatch& batch, MatrixView<Scalar> hidden_states,
                              Workspace<Scalar>& workspace, Executor& executor,
                              WantedTokens wanted = WantedTokens::all) const {
@@ -141,7 +141,8 @@ class SelfAttention {
                  .context_stride = output.stride,
                  .scratch = scratch});
     } else {
-      RowMajorMatrix<Scalar> scores = as_eigen(query.rows_from(0, num_queries)) * as_eigen(key).transpose() * scale;
+      RowMajorMatrix<Scalar> scores =
+          as_eigen(query.rows_from(0, num_queries)) * as_eigen(key).transpose() * scale;
       for (Eigen::Index r = 0; r < scores.rows(); ++r) {
         auto row = scores.row(r);
         row = (row.array() - row.maxCoeff()).exp().matrix().eval();

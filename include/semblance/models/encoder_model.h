@@ -37,8 +37,9 @@ class EncoderModel {
 
   // Runs the texts of `batch` and returns last_hidden_state [num_tokens, hidden_size], which lives
   // in the workspace until its next use. A text has the same bits in any batch and with any
-  // executor. With WantedTokens::first it is the rows of the texts' first tokens alone, [batch_size,
-  // hidden_size], and so is the last level that the observer sees; every text then needs a token.
+  // executor. With WantedTokens::first it is the rows of the texts' first tokens alone,
+  // [batch_size, hidden_size], and so is the last level that the observer sees; every text then
+  // needs a token.
   //   input_ids       [num_tokens]
   //   token_type_ids  [num_tokens], or empty for all 0
   // Throws std::invalid_argument when an id is outside its table, the counts disagree, a text is
@@ -62,12 +63,13 @@ class EncoderModel {
   // BERT's pooler over the first token: tanh(cls W^T + b), without the tanh where the configuration
   // says pooler_activation linear.
   virtual bool has_pooler() const noexcept = 0;
+  // Only where has_pooler().
   //   cls            [batch_size, hidden_size]
-  //   pooler_output  [batch_size, hidden_size]
+  //   pooler_output  [batch_size, hidden_size], may not alias cls
   virtual void pool(MatrixView<const Scalar> cls, MatrixView<Scalar> pooler_output,
                     Executor& executor) const = 0;
 
-  // Bytes that the matrices of the layers and of the pooler are packed into.
+  // Bytes of the packed matrices and of the biases, of the layers and the pooler.
   virtual std::size_t byte_count() const noexcept = 0;
 };
 

@@ -35,7 +35,8 @@ inline void require_finite(const WeightFiles& files, Executor& executor,
     std::optional<std::size_t> bad;
     if (!all_finite(tensor, 0, tensor.element_count())) {
       bad = 0;
-      while (all_finite(tensor, *bad, 1)) ++*bad;
+      // The file may change meanwhile.
+      while (*bad + 1 < tensor.element_count() && all_finite(tensor, *bad, 1)) ++*bad;
     }
     files.release(tensor);
     return bad;

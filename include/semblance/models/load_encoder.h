@@ -2,7 +2,6 @@
 
 #include <memory>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "semblance/core/error.h"
@@ -19,11 +18,12 @@
 
 namespace semblance {
 
-// Builds the encoder that `config` describes from its weights: model_type picks the checkpoint keys
-// and the position scheme, hidden_act the activation. The embedding tables are used where the files
+// Builds the encoder that `config` describes from its weights: model_type, one of those that
+// read_model_config() takes, picks the checkpoint keys and the position scheme, hidden_act the
+// activation. The embedding tables are used where the files
 // have them; the layer matrices are packed, on all threads of `executor`, in the precision asked
-// for or, where none is, in that of the files. Throws ConfigError for a model or an activation not
-// supported, ShapeError for a tensor that is missing or does not fit.
+// for or, where none is, in that of the files. Throws ConfigError for an activation not supported,
+// ShapeError for a tensor that is missing or does not fit, FormatError for codes that cannot be.
 template <LayerScalar Scalar>
 std::unique_ptr<EncoderModel<Scalar>> load_encoder(const ModelConfig& config,
                                                    std::shared_ptr<const WeightFiles> files,

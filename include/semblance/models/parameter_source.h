@@ -6,7 +6,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 
 #include "semblance/core/block_arena.h"
 #include "semblance/core/error.h"

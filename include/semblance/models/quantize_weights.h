@@ -6,8 +6,8 @@
 #include <cstdint>
 #include <limits>
 #include <list>
-#include <map>
 #include <span>
+#include <stdexcept>
 #include <stop_token>
 #include <string>
 #include <string_view>
@@ -51,9 +51,10 @@ struct QuantizedMatrix {
 // Writes the tensors of `files` to a safetensors file at `path` in the form of
 // io/quantized_weights.h: every matrix "...weight" in floating point is quantized but for the small
 // tables, all else is copied. 8-bit codes and scales of the layers are those that loading in int8
-// makes of the same matrix. A 4-bit scale is the one of several near max / 7 and v / -8 that has
-// the least squared error in its block. Throws FileError, FormatError (a weight that is not finite,
-// or quantized already), Cancelled.
+// makes of the same matrix. A 4-bit scale is the one of several near v / 7 and v / -8, v the
+// value of largest magnitude, that has the least squared error in its block; a matrix of an odd
+// number of columns gets 8 bits. Throws std::invalid_argument for other `bits`, FileError,
+// FormatError (a weight that is not finite, or quantized already), Cancelled.
 std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files, const std::string& path,
                                               const QuantizeOptions& options, Executor& executor);
 
@@ -73,7 +74,7 @@ inline FourBitScale four_bit_scale(float value) {
 
 inline int four_bit_code(float value, float scale) noexcept {
   const float code = std::nearbyint(value / scale) + static_cast<float>(kFourBitZero);
-  return static_cast<int>(std::clamp(code, 0.0f, 15.0f));
+  return static_cast<int>(code > 0.0f ? std::min(code, 15.0f) : 0.0f);  // 0 for NaN
 }
 
 // The scale of a block, and its codes.
@@ -108,7 +109,20 @@ inline FourBitScale quantize_block(const float* values, std::size_t count, std::
   return best;
 }
 
-// Whether the largest scale of binary16 is enough for a block.
+// nibbles [values.size()] are room to work in; scales one a block; codes two a byte.
+inline void quantize_row_to_four_bits(std::span<const float> values,
+                                      std::span<std::uint8_t> nibbles, std::uint16_t* scales,
+                                      std::byte* codes) {
+  for (std::size_t begin = 0; begin < values.size(); begin += kFourBitBlock) {
+    const std::size_t count = std::min(kFourBitBlock, values.size() - begin);
+    *scales++ = quantize_block(values.data() + begin, count, nibbles.data() + begin).bits;
+  }
+  for (std::size_t i = 0; i < values.size() / 2; ++i) {
+    codes[i] = static_cast<std::byte>(nibbles[2 * i] | nibbles[2 * i + 1] << 4);
+  }
+}
+
+// Whether the largest scale of binary16 is enough for a row.
 inline bool reaches(std::span<const float> values) noexcept {
   constexpr float kLargest = 8.0f * 65504.0f;
   return std::all_of(values.begin(), values.end(),
@@ -167,18 +181,10 @@ inline QuantizedTensors quantize_matrix(const TensorView& weight, int bits, std:
             table ? simd::kernels().quantize_row(values.data(), columns, codes)
                   : quantize_weight_row(values.data(), columns, pieces, restored.data(), codes);
       } else {
-        auto* scales = reinterpret_cast<std::uint16_t*>(result.scales.data()) + r * blocks;
-        for (std::size_t b = 0; b < blocks; ++b) {
-          const std::size_t begin = b * kFourBitBlock;
-          const std::size_t count = std::min(kFourBitBlock, columns - begin);
-          const auto block = std::span(values).subspan(begin, count);
-          scales[b] = quantize_block(block.data(), count, nibbles.data() + begin).bits;
-          if (!reaches(block)) errors[r] = std::numeric_limits<double>::infinity();
-        }
-        std::byte* bytes = result.codes.data() + r * (columns / 2);
-        for (std::size_t i = 0; i < columns / 2; ++i) {
-          bytes[i] = static_cast<std::byte>(nibbles[2 * i] | nibbles[2 * i + 1] << 4);
-        }
+        quantize_row_to_four_bits(
+            values, nibbles, reinterpret_cast<std::uint16_t*>(result.scales.data()) + r * blocks,
+            result.codes.data() + r * (columns / 2));
+        if (!reaches(values)) errors[r] = std::numeric_limits<double>::infinity();
       }
       dequantize_row(result.matrix, r, 0, columns, restored.data());
       for (std::size_t i = 0; i < columns; ++i) {
@@ -205,7 +211,7 @@ inline int bits_of_matrix(std::string_view key, const TensorView& tensor, int bi
   const auto has = [&](std::string_view part) { return key.find(part) != key.npos; };
   if (!is_floating_point(tensor.dtype) || tensor.shape.rank() != 2) return 0;
   if (tensor.element_count() == 0) return 0;
-  // RoFormer's saved positions are compared with the formula, not computed with.
+  // RoFormer's saved positions turn every query and key.
   if (!key.ends_with(".weight") || has("embed_positions")) return 0;
   if (has("position_embeddings") || has("_type_embeddings")) return 0;
   if (tensor.shape[1] > simd::kMaxInt8Features) return 0;  // no layer could compute with it
@@ -218,6 +224,9 @@ inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
                                                      const std::string& path,
                                                      const QuantizeOptions& options,
                                                      Executor& executor) {
+  if (options.bits != 8 && options.bits != 4) {
+    throw std::invalid_argument("bits: expected 8 or 4, found " + std::to_string(options.bits));
+  }
   std::vector<QuantizedMatrix> report;
   std::vector<NamedTensor> tensors;
   std::list<detail::QuantizedTensors> quantized;

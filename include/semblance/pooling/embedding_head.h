@@ -22,9 +22,9 @@ namespace semblance {
 // where the widths differ and there is a residual.
 class Dense {
  public:
-  // `activation` as sentence-transformers names it in lower case: identity, tanh, relu, gelu,
-  // gelu_pytorch_tanh, silu or sigmoid; nothing when it is none of them.
   enum class Activation { identity, tanh, relu, gelu, gelu_tanh, silu, sigmoid };
+  // By the lower-case name: identity, tanh, relu, gelu, gelu_pytorch_tanh, silu or sigmoid; nothing
+  // when it is none of them.
   static std::optional<Activation> activation_of(std::string_view name) {
     constexpr std::pair<std::string_view, Activation> kNames[] = {
         {"identity", Activation::identity},
@@ -123,7 +123,8 @@ class EmbeddingHead {
   }
 
   // Runs all steps over rows [num_rows, input_size] and returns where the result lies: in `rows` or
-  // in `spare`, which has room for num_rows rows of the widest size, as has `rows`.
+  // in `spare`, which has room for num_rows rows of the widest size, as has `rows`. Without
+  // `normalize` the Normalize steps are skipped.
   MatrixView<float> forward(MatrixView<float> rows, MatrixView<float> spare, bool normalize,
                             Executor& executor) const {
     for (const auto& step : steps_) {

@@ -24,11 +24,12 @@ namespace semblance {
 // bit; another compiler or instruction set for Eigen may, in the last places of float64.
 class WhiteningFit {
  public:
-  // input_size: dimensions of the vectors, at least 1.
+  // input_size: dimensions of the vectors. Throws std::invalid_argument for 0.
   explicit WhiteningFit(std::size_t input_size);
 
   // The next rows [num_rows, input_size]. Throws std::invalid_argument, and takes none of them,
-  // when they have another size or a value that is not finite.
+  // when they have another size or a value that is not finite. After any other exception the fit is
+  // of no more use.
   void add(MatrixView<const float> rows, Executor* executor = nullptr);
 
   std::size_t input_size() const noexcept { return mean_.size(); }
@@ -39,7 +40,8 @@ class WhiteningFit {
   // root of that eigenvalue. Its sign is such that its component of largest magnitude (the first
   // among equals) is positive. Directions whose eigenvalue is below kSmallestEigenvalue of the
   // largest are dropped; they hold nothing but rounding.
-  // Throws std::invalid_argument when no direction, or fewer than `dimensions`, remain.
+  // Throws std::invalid_argument when nothing was added and when no direction, or fewer than
+  // `dimensions`, remain; Error when the eigenvalues are not found.
   static constexpr double kSmallestEigenvalue = 1e-9;
   Whitening fit(std::size_t dimensions = 0) const;
 
@@ -98,8 +100,9 @@ inline void WhiteningFit::add(MatrixView<const float> rows, Executor* executor) 
   }
   InlineExecutor here;
   for (std::size_t r = 0; r < rows.rows; ++r) {
+    if (num_pending_ == kBlockRows) merge_pending(executor != nullptr ? *executor : here);
     std::copy_n(rows.row(r), rows.cols, pending_.data() + num_pending_ * input_size());
-    if (++num_pending_ == kBlockRows) merge_pending(executor != nullptr ? *executor : here);
+    ++num_pending_;
   }
 }
 

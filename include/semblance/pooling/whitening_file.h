@@ -22,7 +22,7 @@ namespace semblance {
 // Throws FileError.
 void save_whitening(const Whitening& whitening, const std::string& path);
 
-// Throws FileError; FormatError for what is not safetensors or holds a value that is not finite;
+// Throws FileError; FormatError for what is not safetensors or holds a value not finite as float32;
 // ShapeError for a missing tensor, another dtype or rank, sizes that do not fit each other, and,
 // where input_size is given (the vectors to be whitened), a whitening for another width.
 Whitening load_whitening(const std::string& path, std::optional<std::size_t> input_size = {});

@@ -47,7 +47,7 @@ void scan_range(const ScanExtent& extent, std::size_t begin, std::size_t end, Sc
       BestHits& hits = best[q - first_query];
       for (std::size_t r = 0; r < count; ++r) {
         // Rows come in order, so an equal score never displaces an earlier row of this task.
-        if (hits.full() && !(scores[r] >= hits.worst().score)) continue;
+        if (hits.full() && !(scores[r] > hits.worst().score)) continue;
         hits.add({extent.first_row + first + r, scores[r]});
       }
     }

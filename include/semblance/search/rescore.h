@@ -31,6 +31,10 @@ inline std::vector<std::vector<Hit>> rescore(MatrixView<const float> queries,
     throw std::invalid_argument("rescore: hits of " + std::to_string(found.size()) +
                                 " queries for " + std::to_string(queries.rows));
   }
+  if (queries.rows != 0 && rows.rows != 0 && queries.cols != rows.cols) {
+    throw std::invalid_argument("rescore: queries of " + std::to_string(queries.cols) +
+                                " values for rows of " + std::to_string(rows.cols));
+  }
   std::vector<BestHits> best(queries.rows, BestHits(k));
   for (std::size_t q = 0; q < queries.rows; ++q) {
     for (const Hit& hit : found[q]) {

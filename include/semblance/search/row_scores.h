@@ -22,8 +22,9 @@ enum class Metric : std::uint8_t {
   euclidean,  // -|a - b|
 };
 
-// Scores of one query against many rows. Every score of this room comes from here, so a pair has
-// the same bits alone, in a table and in a search.
+// Scores of one query against many rows. Every score of float32 vectors in this room comes from
+// here or from the functions below that this uses, so a pair has the same bits alone, in a table
+// and in a search.
 //
 // Numeric contract: products and squared differences are the kernels' float32 fma on the 16-lane
 // tree; the division and the square roots are float64, rounded to float32 once. Where a norm or a
@@ -35,7 +36,7 @@ class RowScorer {
   // The query is not copied: [size] floats that outlive the scorer.
   RowScorer(Metric metric, std::span<const float> query);
 
-  // |v|; the square of the float32 tree sum where that is safe.
+  // |v|; the square root of the float32 tree sum where that is safe.
   static double norm(std::span<const float> v);
 
   // scores[r] = score(query, row r). Cosine needs the norms of the rows, [rows.rows]; the others
@@ -65,7 +66,8 @@ inline bool is_plain(double norm) noexcept {
 // A product of two float32 is exact in float64, so contraction to fma changes no bit.
 inline double dot_float64(const float* a, const float* b, std::size_t size) noexcept {
   double sum = 0.0;
-  for (std::size_t i = 0; i < size; ++i) sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
+  for (std::size_t i = 0; i < size; ++i)
+    sum += static_cast<double>(a[i]) * static_cast<double>(b[i]);
   return sum;
 }
 

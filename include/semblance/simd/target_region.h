@@ -13,6 +13,10 @@
 #error "-ffast-math changes results; define SEMBLANCE_ALLOW_FAST_MATH to give up equal bits"
 #endif
 
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ > 0 && __FLT_EVAL_METHOD__ != 16
+#error "float arithmetic with more bits than float has, as of the x87, changes results"
+#endif
+
 #define SEMBLANCE_PRAGMA(text) _Pragma(#text)
 
 #if defined(__clang__)

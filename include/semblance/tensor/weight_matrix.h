@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <optional>
-#include <string>
 #include <utility>
 
 #include "semblance/tensor/shape.h"
@@ -18,8 +17,8 @@ struct WeightMatrix {
   // F32 [rows] beside I8; F16 [rows, blocks] beside U8; none beside floating point.
   std::optional<TensorView> scales;
   Shape shape;  // [rows, columns]
-  // Beside I8: the equal pieces of a row across which it was transformed before it was quantized (2,
-  // 4, 8 or 16), or 1.
+  // Beside I8: the equal pieces of a row across which it was transformed before it was quantized
+  // (2, 4, 8 or 16), or 1.
   std::size_t pieces = 1;
 
   WeightMatrix() = default;

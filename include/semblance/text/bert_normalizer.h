@@ -57,7 +57,6 @@ inline NormalizedText decode_aligned(std::string_view text) {
 class BertNormalizer {
  public:
   explicit BertNormalizer(const BertNormalizerOptions& options) : options_(options) {}
-  const BertNormalizerOptions& options() const noexcept { return options_; }
 
   void normalize(NormalizedText& text) const {
     if (options_.lowercase_first) lowercase(text);

@@ -44,8 +44,9 @@ struct TokenizerConfig {
 // Time is linear in the text's length. Const members may be called from many threads at once.
 class BertTokenizer {
  public:
-  // Throws std::invalid_argument when the vocabulary lacks the unk_token, or two normalized added
-  // tokens are the same when normalized.
+  // Throws std::invalid_argument when the vocabulary lacks the unk_token, two normalized added
+  // tokens are the same when normalized, or one is empty then, or longer than
+  // AddedTokenMatcher::kMaxTokenBytes.
   explicit BertTokenizer(TokenizerConfig config);
 
   // A text with everything there is to know about its tokens. Truncation keeps the front.
@@ -55,9 +56,10 @@ class BertTokenizer {
                   const TokenizeOptions& options = {}) const;
 
   // The fast way for encoders: appends the input_ids of one text, and its token_type_ids where
-  // asked. Stops reading the text soon after it is known to be truncated. No heap allocation once
-  // `scratch` and the vectors have grown, unless the tokenizer has a word_splitter or added tokens
-  // that are sought in normalized text.
+  // asked. Unless the tokenizer has a word_splitter or added tokens that are sought in normalized
+  // text, or one with U+FFFD meets ill-formed bytes, it stops reading the text soon after that is
+  // known to be truncated, and allocates nothing once `scratch` and the vectors have grown. Throws
+  // std::invalid_argument for 4 GiB and more without a place to part them.
   TokenCount append_input_ids(std::string_view text, const TokenizeOptions& options,
                               TokenizerScratch& scratch, std::vector<std::int32_t>& input_ids,
                               std::vector<std::int32_t>* token_type_ids = nullptr) const;
@@ -71,7 +73,8 @@ class BertTokenizer {
   std::string_view token(std::int32_t id) const noexcept;
   std::optional<std::int32_t> id(std::string_view token) const;
 
-  // Largest id of any token, added or not, plus one: the rows of an embedding table for all of them.
+  // Largest id of any token, added or not, plus one: the rows of an embedding table for all of
+  // them.
   std::size_t id_limit() const noexcept { return id_limit_; }
   // Special tokens around one text, or around two.
   std::size_t num_special_tokens(bool pair = false) const noexcept {

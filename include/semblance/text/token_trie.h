@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
-#include <numeric>
 #include <optional>
 #include <stdexcept>
 #include <string>
@@ -26,7 +25,8 @@ class TokenTrie {
   };
 
   TokenTrie() : TokenTrie(std::vector<std::pair<std::string_view, std::int32_t>>{}) {}
-  // Each string once, else std::invalid_argument; values are not negative. The strings are not kept.
+  // Each string once, else std::invalid_argument; values are not negative. The strings are not
+  // kept.
   explicit TokenTrie(std::vector<std::pair<std::string_view, std::int32_t>> strings) {
     sort(strings);
     build(strings);
@@ -173,7 +173,7 @@ class TokenTrie {
     // Holes that many nodes could not use are given up, so that building stays linear.
     if (tries == kMaxTries) first_hole_ += kMaxTries / 8;
     if (base + kNumLabels > units_.size()) units_.resize(base + kNumLabels);
-    if (units_.size() >= kEnds) throw std::length_error("TokenTrie: too many strings");
+    if (units_.size() >= kEnds) throw std::invalid_argument("TokenTrie: too many strings");
     return static_cast<std::uint32_t>(base);
   }
 

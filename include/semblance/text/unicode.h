@@ -69,8 +69,8 @@ CodePoints canonical_decomposition(char32_t c);
 // Orders neighbours in NFD; meaningful for what canonical_decomposition() gives.
 std::uint8_t canonical_combining_class(char32_t c);
 
-// Stable, in linear time, a run of anything with a member combining_class (UAX 15, canonical
-// ordering). `spare` is memory to work in.
+// Sorts, stably and in linear time, a run of anything with a member combining_class (UAX 15,
+// canonical ordering). `spare` is memory to work in.
 template <class Element>
 void sort_by_combining_class(std::vector<Element>& run, std::vector<Element>& spare) {
   const auto less = [](const Element& a, const Element& b) {

@@ -61,7 +61,7 @@ class Vocabulary {
 
   // A token given again takes the new id, as when the reference reads vocab.txt into a map: the
   // last line counts, and the id of the earlier line names nothing.
-  // Throws std::invalid_argument for a negative id.
+  // Throws std::invalid_argument for a negative id, std::length_error for too many tokens.
   void add(std::string_view token, std::int32_t id) {
     if (id < 0) throw std::invalid_argument("Vocabulary: an id is never negative");
     const std::size_t slot = find_slot(token);
@@ -70,9 +70,10 @@ class Vocabulary {
       return;
     }
     if (entries_.size() >= kEmpty - 1) throw std::length_error("Vocabulary: too many tokens");
-    index_[slot] = static_cast<std::uint32_t>(entries_.size());
-    entries_.push_back({text_.size(), token.size(), id});
+    const std::size_t begin = text_.size();
     text_ += token;
+    entries_.push_back({begin, token.size(), id});
+    index_[slot] = static_cast<std::uint32_t>(entries_.size() - 1);
     if (entries_.size() * 2 > index_.size()) rebuild_index(index_.size() * 2);
   }
 

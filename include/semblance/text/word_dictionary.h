@@ -9,7 +9,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "semblance/core/error.h"
@@ -57,6 +56,8 @@ class WordDictionary {
   }
 
  private:
+  WordDictionary() = default;
+
   std::string_view word(std::size_t i) const noexcept {
     return std::string_view(words_).substr(starts_[i], starts_[i + 1] - starts_[i]);
   }

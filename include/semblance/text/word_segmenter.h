@@ -29,8 +29,6 @@ class WordSegmenter {
   explicit WordSegmenter(WordDictionary dictionary)
       : dictionary_(std::make_shared<const WordDictionary>(std::move(dictionary))) {}
 
-  const WordDictionary& dictionary() const noexcept { return *dictionary_; }
-
   // The words end to end; together they are the whole text, white space and punctuation included.
   // What decode_utf8() replaces is a word by itself.
   std::vector<Word> cut(std::string_view text) const;

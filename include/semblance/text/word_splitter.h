@@ -14,7 +14,7 @@ namespace semblance {
 class WordSplitter {
  public:
   virtual ~WordSplitter() = default;
-  // Calls no more than appends: ranges [first, last) of indices into `text`, ascending, not empty.
+  // Appends, and changes nothing else: ranges [first, last) of indices into `text`, ascending, not empty.
   virtual void split(const NormalizedText& text,
                      std::vector<std::pair<std::size_t, std::size_t>>& words) const = 0;
 };

@@ -176,7 +176,7 @@ struct Int8Tiles<AmxDot> {
 };
 
 // Inputs that do not fill tiles, and more than column sums may be of, go the way of avx512_vnni,
-// whose codes and panels are the same.
+// whose codes and panels are the same. In attention the zeros of the inputs are 0.
 inline void linear_int8_amx(const Int8LinearCall& call) noexcept {
   const bool fills_tiles =
       call.in_features % kAmxInputs == 0 && call.in_features <= PairedZeros::kMostInputs;
