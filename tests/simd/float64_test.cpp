@@ -140,7 +140,7 @@ TEST_P(Float64, LayerNormHasMeanZeroAndVarianceOneBeforeGammaAndBeta) {
 }
 
 TEST_P(Float64, LayerNormOfAConstantRowIsBeta) {
-  for (const std::size_t size : {1, 3, 16, 40, 384, 768, 1000}) {
+  for (const std::size_t size : {1u, 3u, 16u, 40u, 384u, 768u, 1000u}) {
     const std::vector<float> gamma(size, 2.0f), beta(size, -1.5f);
     for (const float constant : {0.0f, 0.001f, 0.3f, 1.1f, -3.25f, 77.7f, 1e4f}) {
       const std::vector<float> input(5 * size, constant);
