@@ -60,7 +60,7 @@ int run(const Options& options) {
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   ::signal(SIGPIPE, SIG_IGN);
 
-  const auto encoder = program::load_encoder(options.model);
+  const auto encoder = program::load_encoder(options.model.model, options.model.load_options());
   const auto& model = encoder.model();
   if (!model.pool_prompt && model.default_prompt_name &&
       !model.prompts.at(*model.default_prompt_name).empty()) {
