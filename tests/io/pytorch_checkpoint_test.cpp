@@ -263,7 +263,7 @@ TEST(PyTorchCheckpoint, StoragesAreWhatTheirIdsSay) {
   const std::string two =
       "\x80\x02}(" + text("a") + first.tensor() + text("b") + second.tensor() + "u.";
   EXPECT_EQ(torch_zip_refusal(archive_of(two)),
-            "m.bin: \"b\": expected one type and size for storage 0, found the integer 6");
+            "m.bin: \"b\": expected one type and size for each storage, found the integer 6");
 }
 
 TEST(PyTorchCheckpoint, OnlyWholeTensorsAreTensors) {
