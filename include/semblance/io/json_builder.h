@@ -104,39 +104,55 @@ inline std::optional<std::int64_t> json_integer(const nlohmann::json& value, std
   return integer >= min && integer <= max ? std::optional(integer) : std::nullopt;
 }
 
-// Receives the parser's events (nlohmann's SAX interface) and builds the value, so that limits hold
-// while parsing and not after. Returning false would end the parse; errors are thrown instead.
-class JsonBuilder {
+// Receives the parser's events and makes something of them. Returning false from one would end the
+// parse; errors are thrown instead. All readers stand behind nlohmann's one interface, so that a
+// program holds one parser, not one for each.
+class JsonReader : public nlohmann::json_sax<nlohmann::json> {
  public:
-  using number_integer_t = nlohmann::json::number_integer_t;
-  using number_unsigned_t = nlohmann::json::number_unsigned_t;
-  using number_float_t = nlohmann::json::number_float_t;
-  using string_t = nlohmann::json::string_t;
-  using binary_t = nlohmann::json::binary_t;
+  JsonReader(std::string_view text, std::string_view file) : text_(text), file_(file) {}
 
+  // Sends the events of the text. Throws FormatError where it is not JSON.
+  void read() {
+    refuse_nul(file_, text_);
+    nlohmann::json::sax_parse(text_.begin(), text_.end(), static_cast<json_sax*>(this));
+  }
+
+  bool binary(binary_t&) final { return false; }
+  bool parse_error(std::size_t offset, const std::string&,
+                   const nlohmann::json::exception& error) final {
+    throw json_syntax_error(file_, text_, offset, error);
+  }
+
+ protected:
+  std::string_view text_;
+  std::string_view file_;
+};
+
+// Builds the value, with limits that hold while parsing and not after.
+class JsonBuilder final : public JsonReader {
+ public:
   JsonBuilder(std::string_view text, std::string_view file, const JsonLimits& limits,
               const JsonIntegerTable* table)
-      : text_(text), file_(file), limits_(limits), table_(table) {}
+      : JsonReader(text, file), limits_(limits), table_(table) {}
   JsonBuilder(const JsonBuilder&) = delete;
   JsonBuilder& operator=(const JsonBuilder&) = delete;
-  ~JsonBuilder() { dismantle(root_); }
+  ~JsonBuilder() final { dismantle(root_); }
 
   nlohmann::json take() { return std::move(root_); }
 
-  bool null() { return put(nullptr); }
-  bool boolean(bool value) { return put(value); }
-  bool number_integer(number_integer_t value) { return put(value); }
-  bool number_unsigned(number_unsigned_t value) { return put(value); }
-  bool number_float(number_float_t value, const string_t&) { return put(value); }
-  bool string(string_t& value) { return put(std::move(value)); }
-  bool binary(binary_t&) { return false; }
+  bool null() final { return put(nullptr); }
+  bool boolean(bool value) final { return put(value); }
+  bool number_integer(number_integer_t value) final { return put(value); }
+  bool number_unsigned(number_unsigned_t value) final { return put(value); }
+  bool number_float(number_float_t value, const string_t&) final { return put(value); }
+  bool string(string_t& value) final { return put(std::move(value)); }
 
-  bool start_object(std::size_t) { return open(nlohmann::json::object()); }
-  bool end_object() { return close(); }
-  bool start_array(std::size_t) { return open(nlohmann::json::array()); }
-  bool end_array() { return close(); }
+  bool start_object(std::size_t) final { return open(nlohmann::json::object()); }
+  bool end_object() final { return close(); }
+  bool start_array(std::size_t) final { return open(nlohmann::json::array()); }
+  bool end_array() final { return close(); }
 
-  bool key(string_t& name) {
+  bool key(string_t& name) final {
     if (in_table_) {
       table_key_.swap(name);
       return true;
@@ -148,10 +164,6 @@ class JsonBuilder {
     }
     slot_ = &place->second;
     return true;
-  }
-
-  bool parse_error(std::size_t offset, const std::string&, const nlohmann::json::exception& error) {
-    throw json_syntax_error(file_, text_, offset, error);
   }
 
  private:
@@ -215,8 +227,6 @@ class JsonBuilder {
     return true;
   }
 
-  std::string_view text_;
-  std::string_view file_;
   JsonLimits limits_;
   nlohmann::json root_;
   std::vector<nlohmann::json*> open_;  // containers not yet closed; none is moved while open
@@ -232,9 +242,8 @@ inline nlohmann::json build_json(std::string_view text, std::string_view file,
     throw FormatError(file, "", "at most " + std::to_string(limits.max_bytes) + " bytes of JSON",
                       std::to_string(text.size()));
   }
-  refuse_nul(file, text);
   JsonBuilder builder(text, file, limits, table);
-  nlohmann::json::sax_parse(text.begin(), text.end(), &builder);
+  builder.read();
   return builder.take();
 }
 

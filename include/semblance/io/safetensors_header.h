@@ -43,32 +43,24 @@ inline std::optional<DType> safetensors_dtype(std::string_view name) noexcept {
 
 // Reads the header straight from the parser's events: no tree of JSON values is built, a header of
 // tens of megabytes costs only what its entries hold.
-class SafetensorsHeaderReader {
+class SafetensorsHeaderReader final : public JsonReader {
  public:
-  using number_integer_t = nlohmann::json::number_integer_t;
-  using number_unsigned_t = nlohmann::json::number_unsigned_t;
-  using number_float_t = nlohmann::json::number_float_t;
-  using string_t = nlohmann::json::string_t;
-  using binary_t = nlohmann::json::binary_t;
-
-  SafetensorsHeaderReader(std::string_view text, std::string_view file)
-      : text_(text), file_(file) {}
+  using JsonReader::JsonReader;
 
   SafetensorsHeader take() { return std::move(header_); }
 
-  bool null() {
+  bool null() final {
     if (place_ == Place::top && in_metadata_) {
       in_metadata_ = false;
       return true;
     }
     return other("null");
   }
-  bool boolean(bool value) { return other(value ? "true" : "false"); }
-  bool number_integer(number_integer_t value) { return other(std::to_string(value)); }
-  bool number_float(number_float_t, const string_t& text) { return other(text); }
-  bool binary(binary_t&) { return false; }
+  bool boolean(bool value) final { return other(value ? "true" : "false"); }
+  bool number_integer(number_integer_t value) final { return other(std::to_string(value)); }
+  bool number_float(number_float_t, const string_t& text) final { return other(text); }
 
-  bool number_unsigned(number_unsigned_t value) {
+  bool number_unsigned(number_unsigned_t value) final {
     if (place_ == Place::shape) {
       if (value > std::numeric_limits<std::size_t>::max()) return other(std::to_string(value));
       sizes_.push_back(static_cast<std::size_t>(value));
@@ -82,7 +74,7 @@ class SafetensorsHeaderReader {
     return other(std::to_string(value));
   }
 
-  bool string(string_t& value) {
+  bool string(string_t& value) final {
     if (place_ == Place::metadata) {
       header_.metadata[key_] = std::move(value);
       return true;
@@ -100,7 +92,7 @@ class SafetensorsHeaderReader {
     return other("a string");
   }
 
-  bool start_object(std::size_t) {
+  bool start_object(std::size_t) final {
     if (place_ == Place::outside) {
       place_ = Place::top;
     } else if (place_ == Place::top && in_metadata_) {
@@ -114,7 +106,7 @@ class SafetensorsHeaderReader {
     return true;
   }
 
-  bool key(string_t& name) {
+  bool key(string_t& name) final {
     key_ = name;
     if (place_ == Place::top) {
       in_metadata_ = name == "__metadata__";
@@ -140,7 +132,7 @@ class SafetensorsHeaderReader {
     return true;
   }
 
-  bool end_object() {
+  bool end_object() final {
     if (place_ == Place::entry) {
       constexpr const char* kNames[] = {"dtype", "shape", "data_offsets"};
       for (std::size_t i = 0; i < 3; ++i) {
@@ -158,7 +150,7 @@ class SafetensorsHeaderReader {
     return true;
   }
 
-  bool start_array(std::size_t) {
+  bool start_array(std::size_t) final {
     if (place_ == Place::entry && field_ == Field::shape) {
       place_ = Place::shape;
       sizes_.clear();
@@ -171,7 +163,7 @@ class SafetensorsHeaderReader {
     return true;
   }
 
-  bool end_array() {
+  bool end_array() final {
     if (place_ == Place::shape) {
       entry_.shape = Shape(sizes_);
     } else if (num_offsets_ != 2) {
@@ -180,10 +172,6 @@ class SafetensorsHeaderReader {
     }
     place_ = Place::entry;
     return true;
-  }
-
-  bool parse_error(std::size_t offset, const std::string&, const nlohmann::json::exception& error) {
-    throw json_syntax_error(file_, text_, offset, error);
   }
 
  private:
@@ -213,8 +201,6 @@ class SafetensorsHeaderReader {
     return false;
   }
 
-  std::string_view text_;
-  std::string_view file_;
   SafetensorsHeader header_;
 
   Place place_ = Place::outside;
@@ -229,9 +215,8 @@ class SafetensorsHeaderReader {
 };
 
 inline SafetensorsHeader parse_safetensors_header(std::string_view header, std::string_view file) {
-  refuse_nul(file, header);
   SafetensorsHeaderReader reader(header, file);
-  nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
+  reader.read();
   return reader.take();
 }
 

@@ -190,77 +190,114 @@ class SoftmaxCodes {
   SoftmaxExponent exponent_;
 };
 
+// The two products of a head, row block after row block.
 template <class Dot, class ProductDot>
-inline void attention_int8(const AttentionCall& call) noexcept {
+class Int8Attention {
   using Code = typename Dot::Code;
-  constexpr std::size_t kMostRows = Int8Tiles<ProductDot>::kMostRows;
-  if (call.first_row >= call.last_row || call.length == 0) return;
-  const Int8AttentionScratch<Dot, ProductDot> sizes(call.length, call.head_dim);
-  const std::size_t padded = sizes.padded;
-  const std::size_t stride = score_stride(padded);
-  auto* keys = reinterpret_cast<std::byte*>(call.scratch);
-  std::byte* values = keys + sizes.keys;
-  auto* scores = reinterpret_cast<float*>(values + sizes.values);
-  std::byte* inputs = values + sizes.values + sizes.scores;
-  auto* columns = reinterpret_cast<float*>(inputs + sizes.inputs);
-  auto* means = reinterpret_cast<float*>(inputs + sizes.inputs + sizes.unpacked);
-  pack_int8_keys<Dot>(call, sizes.head_inputs, columns, means, keys);
-  pack_int8_values<Dot>(call, padded, columns, means, values);
-  const SoftmaxCodes<Dot> softmax(call.scale);
-  for_each_row_block<kMostRows>(call, [&](std::size_t row, std::size_t end) {
-    alignas(64) float scales[kMostRows];
-    alignas(64) std::int32_t zeros[kMostRows];
-    const std::size_t rows = end - row;
-    Int8LinearCall product;
-    product.input = inputs;
-    product.input_scales = scales;
-    product.input_zeros = zeros;
-    product.rows = rows;
-    quantize_rows<Dot>(call.query + row * call.stride, call.stride, rows, call.head_dim, inputs,
-                       scales, zeros);
+  static constexpr std::size_t kMostRows = Int8Tiles<ProductDot>::kMostRows;
+
+ public:
+  explicit Int8Attention(const AttentionCall& call) noexcept
+      : call_(call), sizes_(call.length, call.head_dim) {}
+
+  void run() noexcept {
+    pack_int8_keys<Dot>(call_, sizes_.head_inputs, columns_, means_, keys_);
+    pack_int8_values<Dot>(call_, sizes_.padded, columns_, means_, values_);
+    for_each_row_block<kMostRows>(call_, [&](std::size_t row, std::size_t end) {
+      const std::size_t rows = end - row;
+      score(row, rows);
+      take_softmax(rows);
+      weigh(row, rows);
+    });
+  }
+
+ private:
+  // The queries' products with the keys.
+  void score(std::size_t row, std::size_t rows) noexcept {
+    quantize_rows<Dot>(call_.query + row * call_.stride, call_.stride, rows, call_.head_dim, high_,
+                       scales_, zeros_);
     // Rows of head_dim and of head_inputs codes take as many lines. Whatever stands between the two
     // meets weights of zero.
-    product.packed_weight = keys;
-    product.in_features = sizes.head_inputs;
-    product.out_features = product.last_column = call.length;
-    product.output = scores;
-    product.output_stride = stride;
-    linear_int8<ProductDot>(product);
-    const std::size_t row_bytes = int8_row_bytes<Dot>(padded);
-    std::byte* low_inputs = inputs + kMostRows * row_bytes;
-    alignas(64) float low_scales[kMostRows];
-    float inverse[kMostRows];
+    linear_int8<ProductDot>({.input = high_,
+                             .input_scales = scales_,
+                             .input_zeros = zeros_,
+                             .rows = rows,
+                             .packed_weight = keys_,
+                             .in_features = sizes_.head_inputs,
+                             .out_features = call_.length,
+                             .last_column = call_.length,
+                             .output = scores_,
+                             .output_stride = score_stride_});
+  }
+
+  void take_softmax(std::size_t rows) noexcept {
     for (std::size_t r = 0; r < rows; ++r) {
-      inverse[r] = softmax.take_row(scores + r * stride, call.length, padded,
-                                    reinterpret_cast<Code*>(inputs + r * row_bytes),
-                                    reinterpret_cast<Code*>(low_inputs + r * row_bytes));
-      scales[r] = softmax.kHighScale;
-      low_scales[r] = softmax.kLowScale;
-      zeros[r] = softmax.kZero;
+      factors_[r] = softmax_.take_row(scores_ + r * score_stride_, call_.length, sizes_.padded,
+                                      reinterpret_cast<Code*>(high_ + r * row_bytes_),
+                                      reinterpret_cast<Code*>(low_ + r * row_bytes_));
+      scales_[r] = softmax_.kHighScale;
+      low_scales_[r] = softmax_.kLowScale;
+      zeros_[r] = softmax_.kZero;
     }
-    float* context = call.context + row * call.context_stride;
-    product.packed_weight = values;
-    product.in_features = padded;
-    product.out_features = product.last_column = call.head_dim;
-    product.output = context;
-    product.output_stride = call.context_stride;
+  }
+
+  // The values' sum: by the high codes, then by the low ones, then the factor and the mean.
+  void weigh(std::size_t row, std::size_t rows) noexcept {
+    float* context = call_.context + row * call_.context_stride;
+    Int8LinearCall product = {.input = high_,
+                              .input_scales = scales_,
+                              .input_zeros = zeros_,
+                              .rows = rows,
+                              .packed_weight = values_,
+                              .in_features = sizes_.padded,
+                              .out_features = call_.head_dim,
+                              .last_column = call_.head_dim,
+                              .output = context,
+                              .output_stride = call_.context_stride};
     linear_int8<ProductDot>(product);
-    product.input = low_inputs;
-    product.input_scales = low_scales;
+    product.input = low_;
+    product.input_scales = low_scales_;
     product.residual = context;
-    product.residual_stride = call.context_stride;
+    product.residual_stride = call_.context_stride;
     linear_int8<ProductDot>(product);
     for (std::size_t r = 0; r < rows; ++r) {
-      float* to = context + r * call.context_stride;
-      const FloatVec factor = splat(inverse[r]);
+      float* to = context + r * call_.context_stride;
+      const FloatVec factor = splat(factors_[r]);
       std::size_t i = 0;
-      for (; i + kLanes <= call.head_dim; i += kLanes) {
-        store(to + i, fma(load(to + i), factor, load(means + i)));
+      for (; i + kLanes <= call_.head_dim; i += kLanes) {
+        store(to + i, fma(load(to + i), factor, load(means_ + i)));
       }
-      if (i < call.head_dim) {
-        const std::size_t left = call.head_dim - i;
-        store_partial(to + i, left, fma(load_partial(to + i, left), factor, load(means + i)));
+      if (i < call_.head_dim) {
+        const std::size_t left = call_.head_dim - i;
+        store_partial(to + i, left, fma(load_partial(to + i, left), factor, load(means_ + i)));
       }
     }
-  });
+  }
+
+  const AttentionCall& call_;
+  const Int8AttentionScratch<Dot, ProductDot> sizes_;
+  const SoftmaxCodes<Dot> softmax_{call_.scale};
+  const std::size_t score_stride_ = score_stride(sizes_.padded);
+  const std::size_t row_bytes_ = int8_row_bytes<Dot>(sizes_.padded);
+
+  std::byte* const keys_ = reinterpret_cast<std::byte*>(call_.scratch);
+  std::byte* const values_ = keys_ + sizes_.keys;
+  float* const scores_ = reinterpret_cast<float*>(values_ + sizes_.values);
+  std::byte* const high_ = values_ + sizes_.values + sizes_.scores;  // also of the queries
+  std::byte* const low_ = high_ + kMostRows * row_bytes_;
+  float* const columns_ = reinterpret_cast<float*>(high_ + sizes_.inputs);
+  float* const means_ = reinterpret_cast<float*>(high_ + sizes_.inputs + sizes_.unpacked);
+
+  // Of the rows of a block.
+  alignas(64) float scales_[kMostRows];
+  alignas(64) float low_scales_[kMostRows];
+  alignas(64) std::int32_t zeros_[kMostRows];
+  float factors_[kMostRows];
+};
+
+template <class Dot, class ProductDot>
+inline void attention_int8(const AttentionCall& call) noexcept {
+  if (call.first_row < call.last_row && call.length != 0) {
+    Int8Attention<Dot, ProductDot>(call).run();
+  }
 }

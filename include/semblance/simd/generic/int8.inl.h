@@ -264,77 +264,106 @@ struct Int8Tiles {
   }
 };
 
+// A call as it runs: chunk after chunk of the rows, through all panels each. What one row block
+// becomes is settled while the next one runs.
 template <class Dot>
-inline void linear_int8(const Int8LinearCall& call) noexcept {
+class Int8Product {
   using Tiles = Int8Tiles<Dot>;
-  if (call.rows == 0) return;
-  const typename Tiles::Session session(call.rows);
-  constexpr std::size_t kBlockSums = Tiles::kMostRows * kPanelWidth;
-  alignas(64) std::int32_t sums[2][kBlockSums];  // of this row block and the one before
-  typename Tiles::Pending pending;
-  std::size_t num_blocks = 0;
-  const std::size_t row_bytes = int8_row_bytes<Dot>(call.in_features);
-  const std::size_t panel_bytes = int8_panel_bytes(call.in_features);
-  std::size_t chunk_rows = Tiles::kChunkBytes / row_bytes / Tiles::kMostRows * Tiles::kMostRows;
-  if (chunk_rows < 4 * Tiles::kMostRows) chunk_rows = 4 * Tiles::kMostRows;
-  const std::size_t num_chunks = (call.rows + chunk_rows - 1) / chunk_rows;
-  std::size_t first_row = 0;
-  for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
-    const std::size_t end = chunk_end(call.rows, chunk, num_chunks, Tiles::kMostRows);
-    const RowBlocks<Tiles> blocks(end - first_row);
-    const RowBlocks<Int8Tiles<typename Dot::Any>> any_blocks(end - first_row);
+  using AnyTiles = Int8Tiles<typename Dot::Any>;
+  using Code = typename Dot::Code;
+
+ public:
+  explicit Int8Product(const Int8LinearCall& call) noexcept : call_(call), session_(call.rows) {}
+
+  void run() noexcept {
+    std::size_t chunk_rows = Tiles::kChunkBytes / row_bytes_ / Tiles::kMostRows * Tiles::kMostRows;
+    if (chunk_rows < 4 * Tiles::kMostRows) chunk_rows = 4 * Tiles::kMostRows;
+    const std::size_t num_chunks = (call_.rows + chunk_rows - 1) / chunk_rows;
+    std::size_t row = 0;
+    for (std::size_t chunk = 0; chunk < num_chunks; ++chunk) {
+      const std::size_t end = chunk_end(call_.rows, chunk, num_chunks, Tiles::kMostRows);
+      const RowBlocks<Tiles> blocks(end - row);
+      const RowBlocks<AnyTiles> any_blocks(end - row);
+      for (std::size_t column = call_.first_column; column < call_.last_column;
+           column += kPanelWidth) {
+        run_panel(blocks, any_blocks, row, column);
+      }
+      row = end;
+    }
+    if (pending_.count != 0) pending_.finish(pending_.count);
+  }
+
+ private:
+  // The columns from `column` on, as many as a panel has, of the rows of a chunk.
+  void run_panel(const RowBlocks<Tiles>& blocks, const RowBlocks<AnyTiles>& any_blocks,
+                 std::size_t row, std::size_t column) noexcept {
+    const std::size_t left = call_.last_column - column;
+    const std::byte* panel = call_.packed_weight + column / kPanelWidth * panel_bytes_;
+    const auto* column_sums = reinterpret_cast<const std::int32_t*>(panel);
+    const auto* weight_scales = reinterpret_cast<const float*>(column_sums + kPanelWidth);
+    const bool pairs_fit =
+        *reinterpret_cast<const std::int32_t*>(weight_scales + kPanelWidth) != 0;
+    const auto low_tile = pairs_fit ? blocks.low_tile : any_blocks.low_tile;
+    const auto high_tile = pairs_fit ? blocks.high_tile : any_blocks.high_tile;
+    typename Tiles::Tile tile;
+    tile.input_stride = row_bytes_ / sizeof(Code);
+    tile.panel = panel;
+    tile.num_groups = int8_padded(call_.in_features) / Dot::kGroup;
+    tile.ahead = panel + panel_bytes_;
     constexpr std::size_t kLines = kPanelWidth * kPrefetchInputs / 64;
     const std::size_t lines_per_block = (kLines + blocks.count - 1) / blocks.count;
-    for (std::size_t column = call.first_column; column < call.last_column; column += kPanelWidth) {
-      const std::size_t left = call.last_column - column;
-      const std::byte* panel = call.packed_weight + column / kPanelWidth * panel_bytes;
-      const auto* column_sums = reinterpret_cast<const std::int32_t*>(panel);
-      const auto* weight_scales = reinterpret_cast<const float*>(column_sums + kPanelWidth);
-      const bool pairs_fit =
-          *reinterpret_cast<const std::int32_t*>(weight_scales + kPanelWidth) != 0;
-      const auto low_tile = pairs_fit ? blocks.low_tile : any_blocks.low_tile;
-      const auto high_tile = pairs_fit ? blocks.high_tile : any_blocks.high_tile;
-      typename Tiles::Tile tile;
-      tile.input_stride = row_bytes / sizeof(typename Dot::Code);
-      tile.panel = panel;
-      tile.num_groups = int8_padded(call.in_features) / Dot::kGroup;
-      tile.ahead = panel + panel_bytes;
-      std::size_t lines_left = left > kPanelWidth ? kLines : 0;
-      std::size_t row = first_row;
-      for (std::size_t block = 0; block < blocks.count; ++block) {
-        tile.input = reinterpret_cast<const typename Dot::Code*>(
-            static_cast<const std::byte*>(call.input) + row * row_bytes);
-        tile.zeros = call.input_zeros + row;
-        const bool is_high = block < blocks.num_high;
-        tile.rows = blocks.low + (is_high ? 1 : 0);
-        tile.sums = sums[num_blocks++ % 2];
-        tile.ahead_lines = lines_left < lines_per_block ? lines_left : lines_per_block;
-        lines_left -= tile.ahead_lines;
-        tile.epilogue = {.columns = left < kPanelWidth ? left : kPanelWidth,
-                         .bias = nullptr,
-                         .activation = call.activation,
-                         .residual = call.residual == nullptr
-                                         ? nullptr
-                                         : call.residual + row * call.residual_stride + column,
-                         .residual_stride = call.residual_stride,
-                         .output = call.output + row * call.output_stride + column,
-                         .output_stride = call.output_stride};
-        Tiles::run(is_high ? high_tile : low_tile, tile, pending);
-        if (pending.count != 0) pending.finish(pending.count);
-        pending.epilogue = tile.epilogue;
-        pending.sums = {.sums = tile.sums,
-                        .zeros = tile.zeros,
-                        .column_sums = column_sums,
-                        .input_scales = call.input_scales + row,
-                        .weight_scales = weight_scales,
-                        .bias = call.bias == nullptr ? nullptr : call.bias + column};
-        pending.count = tile.rows;
-        if (!Tiles::kFinishesMeanwhile) pending.finish(pending.count);
-        row += tile.rows;
-        tile.ahead += tile.ahead_lines * 64 * (tile.num_groups * Dot::kGroup / kPrefetchInputs);
-      }
+    std::size_t lines_left = left > kPanelWidth ? kLines : 0;
+    for (std::size_t block = 0; block < blocks.count; ++block) {
+      const bool is_high = block < blocks.num_high;
+      tile.input = reinterpret_cast<const Code*>(static_cast<const std::byte*>(call_.input) +
+                                                 row * row_bytes_);
+      tile.zeros = call_.input_zeros + row;
+      tile.rows = blocks.low + (is_high ? 1 : 0);
+      tile.sums = sums_[num_blocks_++ % 2];
+      tile.ahead_lines = lines_left < lines_per_block ? lines_left : lines_per_block;
+      lines_left -= tile.ahead_lines;
+      tile.epilogue = epilogue(row, column);
+      Tiles::run(is_high ? high_tile : low_tile, tile, pending_);
+      if (pending_.count != 0) pending_.finish(pending_.count);
+      pending_.epilogue = tile.epilogue;
+      pending_.sums = {.sums = tile.sums,
+                       .zeros = tile.zeros,
+                       .column_sums = column_sums,
+                       .input_scales = call_.input_scales + row,
+                       .weight_scales = weight_scales,
+                       .bias = call_.bias == nullptr ? nullptr : call_.bias + column};
+      pending_.count = tile.rows;
+      if (!Tiles::kFinishesMeanwhile) pending_.finish(pending_.count);
+      row += tile.rows;
+      tile.ahead += tile.ahead_lines * 64 * (tile.num_groups * Dot::kGroup / kPrefetchInputs);
     }
-    first_row = end;
   }
-  if (pending.count != 0) pending.finish(pending.count);
+
+  // The bias comes with the sums.
+  Epilogue epilogue(std::size_t row, std::size_t column) const noexcept {
+    const std::size_t left = call_.last_column - column;
+    return {.columns = left < kPanelWidth ? left : kPanelWidth,
+            .bias = nullptr,
+            .activation = call_.activation,
+            .residual = call_.residual == nullptr
+                            ? nullptr
+                            : call_.residual + row * call_.residual_stride + column,
+            .residual_stride = call_.residual_stride,
+            .output = call_.output + row * call_.output_stride + column,
+            .output_stride = call_.output_stride};
+  }
+
+  const Int8LinearCall& call_;
+  const typename Tiles::Session session_;
+  const std::size_t row_bytes_ = int8_row_bytes<Dot>(call_.in_features);
+  const std::size_t panel_bytes_ = int8_panel_bytes(call_.in_features);
+  // Of the row block that runs and the one before.
+  alignas(64) std::int32_t sums_[2][Tiles::kMostRows * kPanelWidth];
+  std::size_t num_blocks_ = 0;
+  typename Tiles::Pending pending_;
+};
+
+template <class Dot>
+inline void linear_int8(const Int8LinearCall& call) noexcept {
+  if (call.rows != 0) Int8Product<Dot>(call).run();
 }
