@@ -51,53 +51,38 @@ std::string own_name(const std::string& path) {
   return program::repaired_utf8((error ? std::filesystem::path(path) : whole).filename().string());
 }
 
-int run(const Options& options) {
-  // The signals that end the server are waited for, by one thread; set before any other starts.
+// Blocks the signals that end the server, for serve() to wait for. Comes before any thread starts.
+sigset_t block_ending_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGINT);
   ::sigaddset(&signals, SIGTERM);
   ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
-  ::signal(SIGPIPE, SIG_IGN);
+  return signals;
+}
 
-  const auto encoder = program::load_encoder(options.model.model, options.model.load_options());
-  const auto& model = encoder.model();
-  if (!model.pool_prompt && model.default_prompt_name &&
-      !model.prompts.at(*model.default_prompt_name).empty()) {
-    throw semblance::Error(model.folder +
-                           ": the pooling leaves its default prompt out, which this server cannot");
-  }
-  server::Batcher batcher(encoder, options.batcher);
-  server::Service service{encoder, batcher, {}, options.service};
-
-  server::HttpServer http(options.service.max_body);
-  http.new_task_queue = [&] { return new httplib::ThreadPool(options.connections); };
+// Binds the server and returns its port.
+int listen_at(server::HttpServer& http, const std::string& host, int port) {
   int listening = -1;
   http.set_socket_options([&](int socket) {
     const int yes = 1;
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     listening = socket;
   });
-  http.set_tcp_nodelay(true);
-  http.set_keep_alive_max_count(1'000'000);
-  http.set_keep_alive_timeout(5);
-  http.set_write_timeout(10);
-  server::add_routes(http, service);
-
-  int port = options.port;
-  const bool bound = port != 0 ? http.bind_to_port(options.host, port)
-                               : (port = http.bind_to_any_port(options.host)) > 0;
-  if (!bound) {
-    throw semblance::Error(options.host + ':' + std::to_string(options.port) + ": cannot listen");
-  }
+  const int bound = port == 0                       ? http.bind_to_any_port(host)
+                    : http.bind_to_port(host, port) ? port
+                                                    : -1;
+  http.set_socket_options([](int) {});
+  if (bound <= 0) throw semblance::Error(host + ':' + std::to_string(port) + ": cannot listen");
   // cpp-httplib lets five connections wait to be accepted; the kernel drops more, and their clients
   // try again a second later.
   ::listen(listening, SOMAXCONN);
-  const bool is_ipv6 = options.host.find(':') != std::string::npos;
-  const std::string host = is_ipv6 ? '[' + options.host + ']' : options.host;
-  std::printf("%s at http://%s:%d\n", options.service.model_name.c_str(), host.c_str(), port);
-  std::fflush(stdout);
+  return bound;
+}
 
+// Answers until one of the signals comes, and finishes the requests that are open. False where it
+// could not listen on.
+bool serve(server::HttpServer& http, const sigset_t& signals) {
   std::atomic<bool> stopping{false};
   std::atomic<bool> ended{false};
   std::thread ending([&] {
@@ -115,9 +100,39 @@ int run(const Options& options) {
   });
   const bool served = http.listen_after_bind();
   ended = true;
-  if (!stopping) ::kill(::getpid(), SIGTERM);  // listening ended by itself
+  if (!stopping) ::kill(::getpid(), SIGTERM);
   ending.join();
-  return served ? 0 : 1;
+  return served;
+}
+
+int run(const Options& options) {
+  const sigset_t signals = block_ending_signals();
+  ::signal(SIGPIPE, SIG_IGN);
+
+  const auto encoder = program::load_encoder(options.model.model, options.model.load_options());
+  const auto& model = encoder.model();
+  if (!model.pool_prompt && model.default_prompt_name &&
+      !model.prompts.at(*model.default_prompt_name).empty()) {
+    throw semblance::Error(model.folder +
+                           ": the pooling leaves its default prompt out, which this server cannot");
+  }
+  server::Batcher batcher(encoder, options.batcher);
+  server::Service service{encoder, batcher, {}, options.service};
+
+  server::HttpServer http(options.service.max_body);
+  http.new_task_queue = [&] { return new httplib::ThreadPool(options.connections); };
+  http.set_tcp_nodelay(true);
+  http.set_keep_alive_max_count(1'000'000);
+  http.set_keep_alive_timeout(5);
+  http.set_write_timeout(10);
+  server::add_routes(http, service);
+
+  const int port = listen_at(http, options.host, options.port);
+  const bool is_ipv6 = options.host.find(':') != std::string::npos;
+  const std::string host = is_ipv6 ? '[' + options.host + ']' : options.host;
+  std::printf("%s at http://%s:%d\n", options.service.model_name.c_str(), host.c_str(), port);
+  std::fflush(stdout);
+  return serve(http, signals) ? 0 : 1;
 }
 
 void Options::parse(int argc, char** argv) {

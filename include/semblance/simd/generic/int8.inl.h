@@ -301,8 +301,7 @@ class Int8Product {
     const std::byte* panel = call_.packed_weight + column / kPanelWidth * panel_bytes_;
     const auto* column_sums = reinterpret_cast<const std::int32_t*>(panel);
     const auto* weight_scales = reinterpret_cast<const float*>(column_sums + kPanelWidth);
-    const bool pairs_fit =
-        *reinterpret_cast<const std::int32_t*>(weight_scales + kPanelWidth) != 0;
+    const bool pairs_fit = *reinterpret_cast<const std::int32_t*>(weight_scales + kPanelWidth) != 0;
     const auto low_tile = pairs_fit ? blocks.low_tile : any_blocks.low_tile;
     const auto high_tile = pairs_fit ? blocks.high_tile : any_blocks.high_tile;
     typename Tiles::Tile tile;
