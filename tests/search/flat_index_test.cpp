@@ -43,6 +43,33 @@ TEST(FlatIndex, GrowsSeldomWhenRowsComeOneByOne) {
   EXPECT_LT(testing::num_allocations - before, 2000u + 100u);
 }
 
+TEST(FlatIndex, IsAsBeforeWhereMemoryEnds) {
+  const auto rows = random_rows(200, 8, 3);
+  const auto queries = random_rows(3, 8, 4);
+  for (const Metric metric : kMetrics) {
+    FlatIndex index(8, metric);
+    index.add(rows.matrix().rows_from(0, 100));
+    const auto before = index.search(queries.matrix(), 5);
+    bool added = false;
+    for (long n = 0; !added; ++n) {
+      testing::allocations_before_failure = n;
+      try {
+        index.add(rows.matrix().rows_from(100, 100));
+        added = true;
+      } catch (const std::bad_alloc&) {
+      }
+      testing::allocations_before_failure = -1;
+      if (added) {
+        EXPECT_GT(n, 0) << "no allocation failed";
+      } else {
+        ASSERT_EQ(index.num_rows(), 100u);
+        ASSERT_EQ(index.search(queries.matrix(), 5), before);
+      }
+    }
+    EXPECT_EQ(index.search(queries.matrix(), 5), top_k(queries.matrix(), rows.matrix(), 5, metric));
+  }
+}
+
 TEST(FlatIndex, AnEmptyOneFindsNothing) {
   const FlatIndex index(4);
   const std::vector<float> query(4, 1.0f);

@@ -143,6 +143,36 @@ TEST_P(SameBits, AttentionOfLongSequencesAndSharpDistributions) {
   expect_same_attention({.length = 70, .head_dim = 64, .scale = 1.0f, .spread = 20.0f});
 }
 
+// A NaN key takes every row with it, a NaN value its feature of every row.
+TEST_P(SameBits, AttentionWithNaNAndInfinityInKeysAndValues) {
+  for (const float wild : {std::nanf(""), HUGE_VALF, -HUGE_VALF}) {
+    for (const std::size_t length : {1u, 2u, 37u, 150u}) {
+      test::AttentionCase c{.length = length, .head_dim = 20, .split = length / 2};
+      const std::size_t stride = c.head_dim + 3;
+      const std::vector<float> clean = test::run_attention(target_, c);
+      c.first_value = wild;
+      expect_same_attention(c);
+      const std::vector<float> spoiled = test::run_attention(target_, c);
+      for (std::size_t i = 0; i < spoiled.size(); ++i) {
+        if (i % stride == 0) {
+          ASSERT_FALSE(std::isfinite(spoiled[i])) << wild << " among values, row " << i / stride;
+        } else {
+          ASSERT_EQ(spoiled[i], clean[i]) << wild << " among values, at " << i;
+        }
+      }
+      c.first_value.reset();
+      c.first_key = wild;
+      expect_same_attention(c);
+      const std::vector<float> lost = test::run_attention(target_, c);
+      for (std::size_t row = 0; row < length; ++row) {
+        if (std::isnan(wild)) {
+          ASSERT_TRUE(std::isnan(lost[row * stride])) << "row " << row << " of " << length;
+        }
+      }
+    }
+  }
+}
+
 TEST_P(SameBits, LayerNormOverSizesZeroTo200) {
   for (std::size_t size = 0; size <= 200; ++size) {
     for (const std::size_t rows : {std::size_t{0}, std::size_t{1}, std::size_t{5}, size % 11}) {
