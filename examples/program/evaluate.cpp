@@ -265,6 +265,11 @@ void add_evaluate(CLI::App& parser) {
                     "Also the cosines above which to call a pair the same, for scores 0 and 1");
   command->add_flag("--json", evaluate->json, "JSON instead of a table; correlations not x100");
   command->add_option("--plot", evaluate->plot, "Also a picture, SVG: score against cosine")
+      ->check(CLI::Validator(
+          [](const std::string& name) {
+            return name == "-" ? "expected a file beside the table, found \"-\"" : "";
+          },
+          ""))
       ->type_name("FILE");
   command->add_option("FILE", evaluate->files, "Pairs: sentence1, sentence2 and score with tabs")
       ->required()

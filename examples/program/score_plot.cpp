@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdio>
+#include <iterator>
 #include <set>
 #include <string>
 #include <string_view>
@@ -61,11 +62,13 @@ void append_panel(std::string& svg, const ScoredSet& set, double left, double lo
   const double last = *distinct.rbegin();
   // Of the halves, as the range of two large numbers may be none.
   const double half_range = std::max(last / 2 - first / 2, 1e-9);
+  // Few scores: a band each, in their order.
   const bool few = distinct.size() <= kFewScores;
-  // Few scores: a band each, so the dots do not touch the frame.
   const double band = few ? kSide / static_cast<double>(distinct.size()) : 0.0;
   const auto across = [&](double score) {
-    return left + band / 2 + (score / 2 - first / 2) / half_range * (kSide - band);
+    if (!few) return left + (score / 2 - first / 2) / half_range * kSide;
+    const auto place = std::distance(distinct.begin(), distinct.find(score));
+    return left + band * (static_cast<double>(place) + 0.5);
   };
   const auto upwards = [&](double cosine) {
     return kTop + kSide - (cosine - low) / (high - low) * kSide;
@@ -77,7 +80,8 @@ void append_panel(std::string& svg, const ScoredSet& set, double left, double lo
          "\" fill=\"none\" stroke=\"#999\"/>\n";
   for (int tick = 0; tick <= 4; ++tick) {
     const double cosine = low + (high - low) * tick / 4;
-    append_text(svg, left - 6, upwards(cosine) + 4, "end", decimals(cosine, 2));
+    const double written = std::round(cosine * 1000) / 1000 + 0.0;  // no -0
+    append_text(svg, left - 6, upwards(cosine) + 4, "end", short_number(written));
   }
   if (few) {
     for (const double score : distinct) {

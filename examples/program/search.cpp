@@ -1,6 +1,7 @@
 #include <cstdio>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "commands.h"
@@ -22,15 +23,21 @@ struct Search {
   ModelOptions model;
   std::string corpus;
   std::string query;
+  std::optional<std::string> corpus_prompt_name;
+  std::optional<std::string> corpus_prompt;
   std::size_t top_k = 10;
 
   void run() const {
     TextReader reader(corpus, format_of(corpus));
     const auto encoder = load_encoder(model);
     auto options = model.encode_options();
+    const bool has_prompt = options.prompt || options.prompt_name;
+    if (!has_prompt) options.prompt_name = encoder.model().query_prompt_name();
     const auto query_embedding = encoder.encode(query, options);
-    options.prompt.reset();  // those of the command line are the query's
-    options.prompt_name.reset();
+    options.prompt = corpus_prompt;
+    options.prompt_name = corpus_prompt || corpus_prompt_name
+                              ? corpus_prompt_name
+                              : encoder.model().document_prompt_name();
 
     const std::span<const float> vector = query_embedding;
     semblance::TopKSearch search({vector.data(), 1, vector.size()}, top_k);
@@ -79,9 +86,18 @@ void add_search(CLI::App& parser) {
   command->add_option("--corpus", search->corpus, "Texts, one a line; - is standard input")
       ->required()
       ->type_name("FILE");
-  command->add_option("--query", search->query, "What to look for; a prompt is put before it")
+  command->add_option("--query", search->query, "What to look for; takes the prompt")
       ->required()
       ->type_name("TEXT");
+  auto* by_name = command
+                      ->add_option("--corpus-prompt-name", search->corpus_prompt_name,
+                                   "A prompt of the folder for the corpus")
+                      ->type_name("NAME");
+  auto* by_text = command
+                      ->add_option("--corpus-prompt", search->corpus_prompt,
+                                   "Text to put in front of every text of the corpus")
+                      ->type_name("TEXT");
+  by_name->excludes(by_text);
   command->add_option("--top-k", search->top_k, "How many")
       ->check(kPositive)
       ->capture_default_str()

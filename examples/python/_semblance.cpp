@@ -182,16 +182,8 @@ class Encoder {
   semblance::SentenceEncoder encoder_;
 };
 
-semblance::Metric metric_of(const std::string& name) {
-  if (name == "cosine") return semblance::Metric::cosine;
-  if (name == "dot") return semblance::Metric::dot;
-  if (name == "euclidean") return semblance::Metric::euclidean;
-  throw std::invalid_argument("similarity: expected one of cosine, dot, euclidean; found \"" +
-                              name + '"');
-}
-
 Matrix similarity(const Rows& a, const Rows& b, const std::string& metric_name) {
-  const semblance::Metric metric = metric_of(metric_name);
+  const semblance::Metric metric = semblance::metric_named(metric_name);
   std::vector<float> values;
   {
     const nb::gil_scoped_release unlocked;
@@ -203,7 +195,7 @@ Matrix similarity(const Rows& a, const Rows& b, const std::string& metric_name) 
 }
 
 Matrix similarity_pairwise(const Rows& a, const Rows& b, const std::string& metric_name) {
-  const semblance::Metric metric = metric_of(metric_name);
+  const semblance::Metric metric = semblance::metric_named(metric_name);
   if (a.shape(0) != b.shape(0)) throw std::invalid_argument("expected as many rows in both");
   std::vector<float> values;
   for (std::size_t i = 0; i < a.shape(0); ++i) {
@@ -242,7 +234,7 @@ NB_MODULE(_semblance, module) {
       .def_prop_ro("prompts", &Encoder::prompts)
       .def_prop_ro("default_prompt_name", &Encoder::default_prompt_name)
       .def_prop_ro("similarity_fn_name", &Encoder::similarity_fn_name);
-  module.def("require_metric", [](const std::string& name) { metric_of(name); });
+  module.def("require_metric", [](const std::string& name) { semblance::metric_named(name); });
   module.def("similarity", &similarity);
   module.def("similarity_pairwise", &similarity_pairwise);
 }

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -41,9 +42,25 @@ struct LoadedModel {
   std::string similarity_fn_name = "cosine";
   std::optional<std::size_t> truncate_dim;
 
+  // The prompts of sentence-transformers' encode_query() and encode_document(), for
+  // EncodeOptions::prompt_name: the first that the folder has of "query", and of "document",
+  // "passage" and "corpus"; nothing, which means the default prompt, where it has none of them.
+  std::optional<std::string> query_prompt_name() const { return first_prompt({"query"}); }
+  std::optional<std::string> document_prompt_name() const {
+    return first_prompt({"document", "passage", "corpus"});
+  }
+
   // Throws ConfigError for an id without a row in the table of word embeddings, as an added token
   // may have.
   void require_embeddings(std::span<const std::int32_t> input_ids) const;
+
+ private:
+  std::optional<std::string> first_prompt(std::initializer_list<const char*> names) const {
+    for (const char* name : names) {
+      if (prompts.contains(name)) return name;
+    }
+    return std::nullopt;
+  }
 };
 
 // Reads a folder and checks that its parts fit one another. Throws FileError, FormatError,

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -66,6 +67,11 @@ class SentenceEncoder {
                             const EncodeOptions& options = {}) const;
   SentenceEmbeddings encode(std::span<const std::string> texts,
                             const EncodeOptions& options = {}) const;
+  // encode({"one", "another"}), where two pointers would else become one std::string_view.
+  SentenceEmbeddings encode(std::initializer_list<std::string_view> texts,
+                            const EncodeOptions& options = {}) const {
+    return encode(std::span(texts.begin(), texts.size()), options);
+  }
 
   // Writes the vectors to embeddings [texts.size(), output_dim(options)], row-major, and what was
   // encoded of each text where a span is given (empty, or one entry a text). Once the scratch

@@ -103,5 +103,22 @@ TEST(EvaluateProgram, DrawsADotAPair) {
   EXPECT_TRUE(svg.ends_with("</svg>\n"));
 }
 
+TEST(EvaluateProgram, DrawsFewScoresInBandsOfTheirOwnHoweverFarApart) {
+  const TemporaryFolder folder;
+  const std::string pairs =
+      folder.write("pairs.tsv", "how\thow\t100\nhow\tfine\t0\nare you\tyou\t1\n");
+  const auto result =
+      run_program({"evaluate", "--model", kModel, "--plot", folder / "out.svg", pairs});
+  ASSERT_EQ(result.status, 0) << result.err;
+  const std::string svg = read_file(folder / "out.svg");
+  const auto place_of = [&](const std::string& label) {
+    const auto text = svg.find("text-anchor=\"middle\">" + label + "</text>");
+    const auto x = svg.rfind("x=\"", text) + 3;
+    return text == std::string::npos ? 0.0 : std::stod(svg.substr(x));
+  };
+  EXPECT_NEAR(place_of("1") - place_of("0"), 320.0 / 3, 0.2) << svg;
+  EXPECT_NEAR(place_of("100") - place_of("1"), 320.0 / 3, 0.2) << svg;
+}
+
 }  // namespace
 }  // namespace semblance::testing

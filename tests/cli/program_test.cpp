@@ -41,6 +41,9 @@ TEST(Program, WrongUsageIsOneLineAndStatusTwo) {
       {"encode", "--model", "m", "--input", "-", "--output", "x.npy", "--dim", "0x10"},
       {"cluster", "--model", "m", "--input", "-", "--threshold", "nan"},
       {"mine", "--model", "m", "--input", "-", "--min-score", "1.5"},
+      {"search", "--model", "m", "--corpus", "c", "--query", "q", "--corpus-prompt", "a",
+       "--corpus-prompt-name", "b"},
+      {"evaluate", "--model", "m", "--plot", "-", "pairs.tsv"},
       {"info", "folder"},
   };
   for (const auto& arguments : wrong) {

@@ -1,8 +1,12 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <span>
+#include <string>
+#include <vector>
 
 #include "cli/run_program.h"
+#include "semblance/search/similarity.h"
 #include "support/golden_model.h"
 
 namespace semblance::testing {
@@ -71,6 +75,39 @@ TEST(SearchProgram, GivesTheBestLinesWithTheirCosine) {
   }));
   std::sort(scores.rbegin(), scores.rend());
   EXPECT_NEAR(std::stod(found.back().score), scores[3], 1.5e-6);
+}
+
+// Without options as encode_query() and encode_document() of sentence-transformers.
+TEST(SearchProgram, PutsTheirPromptsBeforeTheQueryAndTheCorpus) {
+  const GoldenModel model("st-max-prompts");
+  const auto sentences = model.sentences();
+  std::string lines;
+  for (const auto& text : sentences) lines += text + '\n';
+  const auto expect = [&](const std::string& query_key, const std::string& corpus_key,
+                          const std::vector<std::string>& options) {
+    std::vector<std::string> arguments = {
+        "search",     "--model", kModels + "st-max-prompts",      "--corpus", "-", "--query",
+        sentences[1], "--top-k", std::to_string(sentences.size())};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const auto result = run_program(arguments, lines);
+    ASSERT_EQ(result.status, 0) << result.err;
+    const auto queries = model.expected("sentence_embedding." + query_key).as<float>();
+    const auto rows = model.expected("sentence_embedding." + corpus_key).as<float>();
+    const std::size_t size = rows.size() / sentences.size();
+    const auto found = parse(result.out);
+    ASSERT_EQ(found.size(), sentences.size());
+    for (const auto& hit : found) {
+      const float score = cosine_similarity(std::span(queries).subspan(size, size),
+                                            std::span(rows).subspan((hit.line - 1) * size, size));
+      EXPECT_NEAR(std::stod(hit.score), score, 1e-5) << query_key << ", " << corpus_key;
+    }
+  };
+  expect("query", "none", {});
+  expect("passage", "none", {"--prompt-name", "passage"});
+  expect("none", "none", {"--prompt", ""});
+  expect("query", "passage", {"--corpus-prompt-name", "passage"});
+  expect("query", "passage", {"--corpus-prompt", "fine: "});
+  expect("none", "query", {"--prompt", "", "--corpus-prompt-name", "query"});
 }
 
 TEST(SearchProgram, FindsInACorpusOfManyBlocksAndKeepsEqualLinesInOrder) {

@@ -23,6 +23,7 @@ TEST(FunctionRef, CallsLambdasFunctionPointersAndObjects) {
             5);
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(call(&twice, 4), 8);
+  EXPECT_EQ(call(twice, 4), 8);
   struct Add {
     int amount;
     int operator()(int x) const { return x + amount; }

@@ -5,11 +5,13 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <cstdlib>
 #include <ctime>
 #include <latch>
 #include <optional>
 #include <set>
 #include <stdexcept>
+#include <stop_token>
 #include <thread>
 #include <vector>
 
@@ -294,6 +296,32 @@ TEST(ThreadPool, EndsWithWorkersBusyAMomentAgoOrLongAsleepOrNeverUsed) {
     if (round % 3 != 0) team.run(8, [](std::size_t) {});
     if (round % 10 == 1) std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
+}
+
+// The shared pool is made after an object that lives longer and has threads that use it.
+TEST(ThreadPoolDeathTest, SharedOneMayBeInUseWhenTheProgramEnds) {
+  ::testing::FLAGS_gtest_death_test_style = "threadsafe";  // starts the program anew
+  struct Service {
+    std::vector<std::jthread> threads;
+    ~Service() {
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      threads.clear();
+    }
+  };
+  const auto use_until_the_end = [] {
+    static Service service;
+    for (int i = 0; i < 3; ++i) {
+      service.threads.emplace_back([](const std::stop_token& stop) {
+        while (!stop.stop_requested()) {
+          Team team(ThreadPool::shared(), 3);
+          team.run(3, [](std::size_t) {});
+        }
+      });
+    }
+    while (ThreadPool::shared().num_workers() == 0) std::this_thread::yield();
+    std::exit(0);
+  };
+  EXPECT_EXIT(use_until_the_end(), ::testing::ExitedWithCode(0), "");
 }
 
 TEST(ThreadPool, SharedOneIsOneAndHasTheAvailableCores) {

@@ -63,6 +63,15 @@ TEST_F(SentenceEncoderTest, OneTextHasTheBitsItHasInAnyBatchOnAnyNumberOfThreads
   }
 }
 
+TEST_F(SentenceEncoderTest, TextsInBracesAreTexts) {
+  const auto vectors = encoder.encode({"how are you", "fine"});
+  ASSERT_EQ(vectors.num_texts, 2u);
+  const auto alone = encoder.encode("fine");
+  EXPECT_TRUE(std::equal(alone.begin(), alone.end(), vectors[1].begin()));
+  EXPECT_EQ(encoder.encode({"fine"}, {.normalize = true}).num_texts, 1u);
+  EXPECT_EQ(encoder.encode({}).num_texts, 0u);
+}
+
 TEST_F(SentenceEncoderTest, ResultsComeInTheOrderOfTheTexts) {
   auto all = texts();
   const auto forward = encoder.encode(all);
@@ -132,6 +141,7 @@ TEST_F(SentenceEncoderTest, APromptStandsInFrontOfTheText) {
 
 TEST_F(SentenceEncoderTest, OptionsThatTheModelCannotMeetAreRefused) {
   EXPECT_THROW(encoder.encode("a", {.pooling = Pooling::pooler_output}), std::invalid_argument);
+  EXPECT_THROW(encoder.encode("a", {.pooling = static_cast<Pooling>(9)}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.dim = 100000}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.prompt_name = "query"}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.prompt = "a", .prompt_name = "b"}), std::invalid_argument);

@@ -416,14 +416,24 @@ TEST_F(SentenceTransformersFolder, PromptsAndSimilarityAreRead) {
             "cosine");
 }
 
+// As sentence-transformers, which takes cosine for what it does not know.
+TEST_F(SentenceTransformersFolder, AnUnknownSimilarityIsPassedOver) {
+  for (const char* text : {R"({"similarity_fn_name": "maxsim"})",
+                           R"({"similarity_fn_name": "Dot"})", R"({"similarity_fn_name": 1})"}) {
+    EXPECT_EQ(model_options(text).similarity_fn_name, "cosine") << text;
+  }
+  EXPECT_EQ(model_options(R"({"similarity_fn_name": "manhattan"})").similarity_fn_name,
+            "manhattan");
+}
+
 TEST_F(SentenceTransformersFolder, BrokenModelOptionsAreRefused) {
   EXPECT_EQ(model_options_refusal(R"({"prompts": {}, "default_prompt_name": "passage"})"),
             "config_sentence_transformers.json: \"default_prompt_name\": expected the name of a "
             "prompt, found \"passage\"");
-  for (const char* text : {"[]", R"({"model_type": "CrossEncoder"})", R"({"prompts": []})",
-                           R"({"prompts": {"query": 1}})", R"({"default_prompt_name": 1})",
-                           R"({"similarity_fn_name": "maxsim"})", R"({"similarity_fn_name": 1})",
-                           R"({"truncate_dim": 0})", R"({"truncate_dim": "4"})"}) {
+  for (const char* text :
+       {"[]", R"({"model_type": "CrossEncoder"})", R"({"prompts": []})",
+        R"({"prompts": {"query": 1}})", R"({"default_prompt_name": 1})", R"({"model_type": null})",
+        R"({"truncate_dim": 0})", R"({"truncate_dim": "4"})"}) {
     model_options_refusal(text);
   }
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
 
 namespace semblance {
 namespace {
@@ -26,6 +27,13 @@ TEST(WhiteningTransform, WritesIntoRowsWithAStrideAndNowhereElse) {
   whitening.apply(MatrixView<const float>(rows.data(), 2, 1, 2),
                   MatrixView<float>(out.data(), 2, 2, 3));
   EXPECT_EQ(out, (std::vector<float>{1, -1, 7, 2, -2, 7}));
+}
+
+TEST(WhiteningTransform, HasNoDimensionsOnceMovedFrom) {
+  Whitening whitening({1.0, 2.0}, {1.0, 2.0});
+  const Whitening moved = std::move(whitening);
+  EXPECT_EQ(moved.dimensions(), 1u);
+  EXPECT_EQ(whitening.dimensions(), 0u);  // NOLINT(bugprone-use-after-move)
 }
 
 TEST(WhiteningTransform, RefusesWhatDoesNotFit) {

@@ -46,7 +46,7 @@ def test_encode(real_model, sentences, options):
 def test_similarity(real_model, sentences):
     theirs = sentence_transformers.SentenceTransformer(real_model, device="cpu")
     vectors = theirs.encode(sentences)
-    for metric in ["cosine", "dot", "euclidean"]:
+    for metric in ["cosine", "dot", "euclidean", "manhattan"]:
         theirs.similarity_fn_name = metric
         ours = SentenceEncoder(real_model, similarity_fn_name=metric)
         # The distance of a vector to itself is a root of rounding: theirs to 1e-3 of it.

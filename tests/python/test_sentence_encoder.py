@@ -84,6 +84,7 @@ def test_similarity(golden):
         ("cosine", lambda a, b: a @ b.T / np.linalg.norm(a, axis=1)[:, None] / np.linalg.norm(b, axis=1)),
         ("dot", lambda a, b: a @ b.T),
         ("euclidean", lambda a, b: -np.linalg.norm(a[:, None] - b[None], axis=2)),
+        ("manhattan", lambda a, b: -np.abs(a[:, None] - b[None]).sum(axis=2)),
     ]:
         encoder = SentenceEncoder(model.folder, similarity_fn_name=metric)
         a, b = encoder.encode(model.sentences[:3]), encoder.encode(model.sentences[2:6])
@@ -92,8 +93,8 @@ def test_similarity(golden):
         np.testing.assert_allclose(table, reference(a.astype(np.float64), b.astype(np.float64)), atol=1e-5)
         assert np.array_equal(encoder.similarity_pairwise(a, b[:3]), np.diagonal(table))
         assert encoder.similarity(a[0], list(b)).shape == (1, 4)
-    with pytest.raises(ValueError, match="expected one of cosine"):
-        SentenceEncoder(model.folder, similarity_fn_name="manhattan").similarity(a, b)
+        assert np.shape(encoder.similarity_pairwise(a[0], b[0])) == ()
+        assert encoder.similarity_pairwise(a[0], b[0]) == table[0, 0]
 
 
 def test_frees_the_interpreter_lock(golden):

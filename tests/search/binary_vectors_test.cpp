@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <utility>
 
 #include "search/float64_reference.h"
 #include "semblance/core/thread_pool.h"
@@ -21,6 +22,15 @@ TEST(BinaryVectors, BitsLieAsNumpyPacksThem) {
   ASSERT_EQ(vectors.bytes(0).size(), 2u);
   EXPECT_EQ(vectors.bytes(0)[0], std::byte{0b10010001});
   EXPECT_EQ(vectors.bytes(0)[1], std::byte{0b01000000});
+}
+
+TEST(BinaryVectors, AreNoneOnceMovedFrom) {
+  const auto rows = random_rows(20, 70, 1);
+  BinaryVectors vectors(rows.matrix());
+  const BinaryVectors moved = std::move(vectors);
+  EXPECT_EQ(vectors.num_rows(), 0u);  // NOLINT(bugprone-use-after-move)
+  EXPECT_TRUE(top_k(moved, vectors, 3).front().empty());
+  EXPECT_EQ(top_k(moved, moved, 1).size(), 20u);
 }
 
 TEST(BinaryVectors, HammingDistanceCountsTheSignsThatDiffer) {

@@ -2,6 +2,11 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <new>
+#include <utility>
+#include <vector>
+
 #include "search/float64_reference.h"
 #include "semblance/core/thread_pool.h"
 #include "support/allocations.h"
@@ -67,6 +72,24 @@ TEST(FlatIndex, IsAsBeforeWhereMemoryEnds) {
       }
     }
     EXPECT_EQ(index.search(queries.matrix(), 5), top_k(queries.matrix(), rows.matrix(), 5, metric));
+  }
+}
+
+TEST(FlatIndex, IsEmptyOnceMovedFrom) {
+  const auto rows = random_rows(40, 8, 3);
+  const auto query = rows.matrix().row_span(7);
+  FlatIndex building(8);
+  building.add(rows.matrix());
+  const auto expected = building.search(query, 3);
+  FlatIndex published = std::move(building);
+  EXPECT_EQ(published.search(query, 3), expected);
+  for (const bool again : {false, true}) {
+    EXPECT_EQ(building.num_rows(), 0u) << again;  // NOLINT(bugprone-use-after-move)
+    EXPECT_TRUE(building.search(query, 3).empty());
+    building.add(rows.matrix());
+    EXPECT_EQ(building.search(query, 3), expected);
+    published = std::move(building);
+    EXPECT_EQ(published.search(query, 3), expected);
   }
 }
 

@@ -37,6 +37,7 @@ inline double score64(Metric metric, std::span<const float> a, std::span<const f
   double aa = 0.0;
   double bb = 0.0;
   double distance = 0.0;
+  double absolute = 0.0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double x = a[i];
     const double y = b[i];
@@ -44,9 +45,11 @@ inline double score64(Metric metric, std::span<const float> a, std::span<const f
     aa += x * x;
     bb += y * y;
     distance += (x - y) * (x - y);
+    absolute += std::fabs(x - y);
   }
   if (metric == Metric::dot) return ab;
   if (metric == Metric::euclidean) return -std::sqrt(distance);
+  if (metric == Metric::manhattan) return -absolute;
   return aa == 0.0 || bb == 0.0 ? 0.0 : ab / (std::sqrt(aa) * std::sqrt(bb));
 }
 
@@ -63,6 +66,7 @@ inline std::vector<std::pair<std::size_t, double>> ranking64(Metric metric,
   return ranking;
 }
 
-inline constexpr Metric kMetrics[] = {Metric::cosine, Metric::dot, Metric::euclidean};
+inline constexpr Metric kMetrics[] = {Metric::cosine, Metric::dot, Metric::euclidean,
+                                      Metric::manhattan};
 
 }  // namespace semblance::test

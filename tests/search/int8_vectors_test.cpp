@@ -130,6 +130,7 @@ TEST(Int8Vectors, RefusesWhatHasNoCode) {
   const Int8Vectors two(MatrixView<const float>(two_values, 1, 2));
   EXPECT_THROW(top_k(one, two, 1), std::invalid_argument);
   EXPECT_THROW(top_k(two, two, 1, Metric::euclidean), std::invalid_argument);
+  EXPECT_THROW(top_k(two, two, 1, Metric::manhattan), std::invalid_argument);
 }
 
 }  // namespace

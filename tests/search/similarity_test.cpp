@@ -66,6 +66,7 @@ TEST(Similarity, CosineWithAZeroVectorIsZero) {
   EXPECT_EQ(cosine_similarity(zero, zero), 0.0f);
   EXPECT_EQ(cosine_similarity(Vector{}, Vector{}), 0.0f);
   EXPECT_EQ(euclidean_distance(zero, minus_zero), 0.0f);
+  EXPECT_EQ(manhattan_distance(zero, minus_zero), 0.0f);
 }
 
 TEST(Similarity, CosineAndDistanceHoldAtTheEndsOfFloat32) {
@@ -89,6 +90,8 @@ TEST(Similarity, CosineAndDistanceHoldAtTheEndsOfFloat32) {
   const Vector minus_huge{-3e38f, 0.0f};
   EXPECT_NEAR(euclidean_distance(huge, less) / 1e38, 1.0, 1e-6);
   EXPECT_EQ(euclidean_distance(huge, minus_huge), kInfinity);
+  EXPECT_EQ(manhattan_distance(huge, minus_huge), kInfinity);
+  EXPECT_NEAR(manhattan_distance(huge, less) / 1e38, 1.0, 1e-6);
   EXPECT_EQ(dot_product(huge, huge), kInfinity);
 }
 
@@ -100,6 +103,7 @@ TEST(Similarity, NaNAndInfinityInAVectorAreSeenInItsScores) {
     EXPECT_TRUE(std::isnan(cosine_similarity(Vector{0.0f, 0.0f}, vector)));
     EXPECT_FALSE(std::isfinite(dot_product(vector, one)));
     EXPECT_FALSE(std::isfinite(euclidean_distance(vector, one)));
+    EXPECT_FALSE(std::isfinite(manhattan_distance(vector, one)));
   }
 }
 
@@ -109,9 +113,12 @@ TEST(Similarity, RefusesVectorsOfDifferentSizes) {
   EXPECT_THROW(cosine_similarity(three, four), std::invalid_argument);
   EXPECT_THROW(dot_product(three, four), std::invalid_argument);
   EXPECT_THROW(euclidean_distance(three, four), std::invalid_argument);
+  EXPECT_THROW(manhattan_distance(three, four), std::invalid_argument);
   const auto a = random_rows(2, 3, 1);
   const auto b = random_rows(2, 4, 1);
   EXPECT_THROW(cosine_similarity(a.matrix(), b.matrix()), std::invalid_argument);
+  EXPECT_THROW(similarity(three, three, static_cast<Metric>(9)), std::invalid_argument);
+  EXPECT_THROW(similarity(a.matrix(), a.matrix(), static_cast<Metric>(9)), std::invalid_argument);
 }
 
 TEST(Similarity, TablesHaveTheBitsOfThePairs) {
@@ -140,6 +147,7 @@ TEST(Similarity, NamedTablesAreThoseOfTheirMetric) {
   const auto cosine = cosine_similarity(a.matrix(), b.matrix());
   const auto dot = dot_product(a.matrix(), b.matrix());
   const auto distance = euclidean_distance(a.matrix(), b.matrix());
+  const auto absolute = manhattan_distance(a.matrix(), b.matrix());
   for (std::size_t i = 0; i < 3; ++i) {
     for (std::size_t j = 0; j < 4; ++j) {
       const auto x = a.matrix().row_span(i);
@@ -147,8 +155,18 @@ TEST(Similarity, NamedTablesAreThoseOfTheirMetric) {
       EXPECT_EQ(cosine.matrix().row(i)[j], cosine_similarity(x, y));
       EXPECT_EQ(dot.matrix().row(i)[j], dot_product(x, y));
       EXPECT_EQ(distance.matrix().row(i)[j], euclidean_distance(x, y));
+      EXPECT_EQ(absolute.matrix().row(i)[j], manhattan_distance(x, y));
     }
   }
+}
+
+TEST(Similarity, MetricsHaveTheirNames) {
+  EXPECT_EQ(metric_named("cosine"), Metric::cosine);
+  EXPECT_EQ(metric_named("dot"), Metric::dot);
+  EXPECT_EQ(metric_named("euclidean"), Metric::euclidean);
+  EXPECT_EQ(metric_named("manhattan"), Metric::manhattan);
+  EXPECT_THROW(metric_named("Cosine"), std::invalid_argument);
+  EXPECT_THROW(metric_named(""), std::invalid_argument);
 }
 
 TEST(Similarity, TablesTakeRowsWithAStrideAndEmptySides) {

@@ -3,10 +3,13 @@
 #include <gtest/gtest.h>
 
 #include <limits>
+#include <new>
+#include <stdexcept>
 #include <vector>
 
 #include "search/float64_reference.h"
 #include "semblance/core/thread_pool.h"
+#include "support/allocation_counts.h"
 
 namespace semblance {
 namespace {
@@ -89,6 +92,47 @@ TEST(TopK, MovedSearchGoesOn) {
   TopKSearch second = std::move(first);
   second.add_rows(rows.matrix().rows_from(50, 50));
   EXPECT_EQ(second.results(), top_k(queries.matrix(), rows.matrix(), 5));
+}
+
+TEST(TopK, SearchIsAsBeforeWhereMemoryEnds) {
+  const auto queries = random_rows(2, 16, 1);
+  const auto rows = random_rows(300, 16, 2);
+  const auto expected = top_k(queries.matrix(), rows.matrix(), 5);
+  TopKSearch search(queries.matrix(), 5);
+  bool added = false;
+  for (long n = 0; !added; ++n) {
+    testing::allocations_before_failure = n;
+    try {
+      search.add_rows(rows.matrix());
+      added = true;
+    } catch (const std::bad_alloc&) {
+    }
+    testing::allocations_before_failure = -1;
+    if (added) {
+      EXPECT_GT(n, 0) << "no allocation failed";
+    } else {
+      ASSERT_EQ(search.num_rows(), 0u);
+      ASSERT_TRUE(search.results().front().empty());
+    }
+  }
+  EXPECT_EQ(search.results(), expected);
+}
+
+TEST(TopK, SearchIsAsBeforeWhereAnExecutorFails) {
+  struct Failing final : Executor {
+    std::size_t concurrency() const noexcept override { return 2; }
+    void run(std::size_t num_tasks, FunctionRef<void(std::size_t)> task) override {
+      task(0);
+      if (num_tasks > 1) throw std::runtime_error("no more");
+    }
+  };
+  const auto queries = random_rows(40, 16, 1);
+  const auto rows = random_rows(300, 16, 2);
+  TopKSearch search(queries.matrix(), 5);
+  Failing failing;
+  EXPECT_THROW(search.add_rows(rows.matrix(), &failing), std::runtime_error);
+  search.add_rows(rows.matrix());
+  EXPECT_EQ(search.results(), top_k(queries.matrix(), rows.matrix(), 5));
 }
 
 TEST(TopK, GivesAllRowsWhenThereAreFewerThanK) {

@@ -176,13 +176,15 @@ TEST_P(Float64, SumsStayWithinTheirBounds) {
   Random random(6);
   const std::size_t size = 777;
   const std::vector<float> a = random.values(size), b = random.values(size);
-  double dot = 0.0, distance = 0.0;
+  double dot = 0.0, distance = 0.0, absolute = 0.0;
   for (std::size_t i = 0; i < size; ++i) {
     dot += static_cast<double>(a[i]) * static_cast<double>(b[i]);
     distance += std::pow(static_cast<double>(a[i]) - static_cast<double>(b[i]), 2);
+    absolute += std::fabs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
   }
   EXPECT_NEAR(kernels_.dot(a.data(), b.data(), size), dot, 2e-5);
   EXPECT_NEAR(kernels_.squared_distance(a.data(), b.data(), size), distance, 1e-4);
+  EXPECT_NEAR(kernels_.absolute_distance(a.data(), b.data(), size), absolute, 1e-4);
   std::vector<float> sums(21);
   kernels_.column_sums(a.data(), 21, 37, 21, b.data(), sums.data());
   for (std::size_t column = 0; column < 21; ++column) {

@@ -153,6 +153,7 @@ std::uint64_t sum_bits(const Kernels& kernels) {
     const std::vector<float> a = random.values(size * 9), b = random.values(size + 9);
     results.push_back(kernels.dot(a.data(), b.data(), size));
     results.push_back(kernels.squared_distance(a.data(), b.data(), size));
+    results.push_back(kernels.absolute_distance(a.data(), b.data(), size));
     std::vector<float> more(9 + size);
     kernels.dot_rows(b.data(), a.data(), size, 9, size, more.data());
     kernels.column_sums(a.data(), size, 9, size, size % 2 == 0 ? nullptr : b.data(),

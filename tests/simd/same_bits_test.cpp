@@ -249,17 +249,18 @@ TEST_P(SameBits, ActivationsOverCountsAndRanges) {
   }
 }
 
-TEST_P(SameBits, DotDistanceAndDotRowsOverSizesZeroTo200) {
+TEST_P(SameBits, DotDistancesAndDotRowsOverSizesZeroTo200) {
   for (std::size_t size = 0; size <= 200; ++size) {
     Random random(static_cast<std::uint32_t>(size));
     const std::size_t num_rows = size % 13, stride = size + 2;
     const std::vector<float> query = random.values(size + 1);
     const std::vector<float> rows = random.values((num_rows + 1) * stride);
     const auto run = [&](const Kernels& kernels) {
-      std::vector<float> products(num_rows + 3, test::kCanary);
+      std::vector<float> products(num_rows + 4, test::kCanary);
       kernels.dot_rows(query.data(), rows.data(), stride, num_rows, size, products.data());
       products[num_rows + 1] = kernels.dot(query.data(), rows.data(), size);
       products[num_rows + 2] = kernels.squared_distance(query.data(), rows.data(), size);
+      products[num_rows + 3] = kernels.absolute_distance(query.data(), rows.data(), size);
       return products;
     };
     const std::vector<float> products = run(target_);

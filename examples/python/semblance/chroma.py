@@ -42,4 +42,5 @@ class SemblanceEmbeddingFunction(EmbeddingFunction[Documents]):
         return SemblanceEmbeddingFunction(encoder, **config["encode_options"])
 
     def default_space(self) -> str:
-        return {"dot": "ip", "euclidean": "l2"}.get(self.encoder.similarity_fn_name, "cosine")
+        # The nearest that Chroma has to the Manhattan distance is the Euclidean one.
+        return {"dot": "ip", "euclidean": "l2", "manhattan": "l2"}.get(self.encoder.similarity_fn_name, "cosine")

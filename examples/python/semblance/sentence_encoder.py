@@ -22,7 +22,7 @@ class SentenceEncoder:
     prompts              beside the folder's, or in the place of those of the same name: name to text
     default_prompt_name  instead of the folder's
     truncate_dim         instead of the folder's
-    similarity_fn_name   cosine, dot or euclidean; instead of the folder's
+    similarity_fn_name   cosine, dot, euclidean or manhattan; instead of the folder's
     num_threads          of encode(), unless that is told otherwise; 0 is one a core
     use_modules          False leaves modules.json aside
     copy_files           True reads the weight files instead of mapping them into memory
@@ -194,8 +194,9 @@ class SentenceEncoder:
         return _semblance.similarity(_rows(embeddings1), _rows(embeddings2), self.similarity_fn_name)
 
     def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
-        """Scores of row i of one with row i of the other, float32 [rows]."""
-        return _semblance.similarity_pairwise(_rows(embeddings1), _rows(embeddings2), self.similarity_fn_name)[0]
+        """Scores of row i of one with row i of the other, float32 [rows]; of two vectors, one score."""
+        scores = _semblance.similarity_pairwise(_rows(embeddings1), _rows(embeddings2), self.similarity_fn_name)[0]
+        return scores[0] if np.ndim(embeddings1) == 1 and np.ndim(embeddings2) == 1 else scores
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text, [CLS] and [SEP] included, before anything is cut."""

@@ -7,6 +7,10 @@
 
 #include "semblance/core/utf8.h"
 
+#if defined(min) || defined(max)
+#error "min and max are macros: define NOMINMAX before <windows.h>"
+#endif
+
 namespace semblance {
 
 inline constexpr std::size_t kMaxErrorBytes = 600;

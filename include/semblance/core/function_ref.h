@@ -17,18 +17,31 @@ class FunctionRef<Result(Args...)> {
   template <class Callable>
   requires(!std::is_same_v<std::remove_cvref_t<Callable>, FunctionRef> &&
            std::is_invocable_r_v<Result, Callable&, Args...>) FunctionRef(Callable&& callable)
-  noexcept  // NOLINT(google-explicit-constructor): a view
-      : object_(const_cast<void*>(static_cast<const void*>(std::addressof(callable)))),
-        call_([](void* object, Args... args) -> Result {
-          return (*static_cast<std::remove_reference_t<Callable>*>(object))(
-              std::forward<Args>(args)...);
-        }) {}
+  noexcept {  // NOLINT(google-explicit-constructor): a view
+    using Target = std::remove_reference_t<Callable>;
+    if constexpr (std::is_function_v<Target>) {
+      place_.function = reinterpret_cast<void (*)()>(&callable);
+      call_ = [](Place place, Args... args) -> Result {
+        return (*reinterpret_cast<Target*>(place.function))(std::forward<Args>(args)...);
+      };
+    } else {
+      place_.object = const_cast<void*>(static_cast<const void*>(std::addressof(callable)));
+      call_ = [](Place place, Args... args) -> Result {
+        return (*static_cast<Target*>(place.object))(std::forward<Args>(args)...);
+      };
+    }
+  }
 
-  Result operator()(Args... args) const { return call_(object_, std::forward<Args>(args)...); }
+  Result operator()(Args... args) const { return call_(place_, std::forward<Args>(args)...); }
 
  private:
-  void* object_;
-  Result (*call_)(void*, Args...);
+  union Place {
+    void* object;
+    void (*function)();
+  };
+
+  Place place_;
+  Result (*call_)(Place, Args...);
 };
 
 }  // namespace semblance

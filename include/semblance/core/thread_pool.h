@@ -142,9 +142,7 @@ class ThreadPool {
       : num_cores_(std::max<std::size_t>(num_cores, 1)) {}
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
-  ~ThreadPool() {
-    while (idle_) idle_ = std::move(idle_->next);
-  }
+  ~ThreadPool() { close(); }
 
   std::size_t num_cores() const noexcept { return num_cores_; }
   // Threads started so far.
@@ -159,16 +157,33 @@ class ThreadPool {
   ThreadPool(std::size_t num_cores, std::size_t num_forks)
       : num_cores_(num_cores), num_forks_(num_forks) {}
 
+  // Ends the workers that are idle; those lent out end when they are given back, and there will be
+  // no new ones.
+  void close() noexcept {
+    std::unique_ptr<detail::Worker> idle;
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = true;
+      idle = std::move(idle_);
+    }
+    end(std::move(idle));
+  }
+  static void end(std::unique_ptr<detail::Worker> workers) noexcept {
+    while (workers) workers = std::move(workers->next);
+  }
+
   const std::size_t num_cores_;
   const std::size_t num_forks_ = 0;  // from the process where it was first made to this one
   mutable std::mutex mutex_;
   std::unique_ptr<detail::Worker> idle_;  // the head of a list
   std::size_t num_workers_ = 0;
   std::size_t num_busy_ = 0;  // callers and borrowed workers
+  bool closed_ = false;
 };
 
 // Where the shared pool lies. In a child it is made once more in the same place: nothing of the old
-// one is touched, nor memory allocated.
+// one is touched, nor memory allocated. When the program ends it is closed and stays in its place,
+// for threads that still encode.
 union ThreadPool::Shared {
   ThreadPool pool;
 
@@ -184,7 +199,7 @@ union ThreadPool::Shared {
   }
   Shared(const Shared&) = delete;
   Shared& operator=(const Shared&) = delete;
-  ~Shared() { pool.~ThreadPool(); }
+  ~Shared() { pool.close(); }
 };
 
 inline ThreadPool& ThreadPool::shared() {
@@ -211,8 +226,13 @@ class ThreadPool::Team final : public Executor {
       static_cast<void>(members_.release());
       return;
     }
-    const std::lock_guard lock(pool_.mutex_);
+    std::unique_lock lock(pool_.mutex_);
     pool_.num_busy_ -= concurrency_;
+    if (pool_.closed_) {
+      lock.unlock();
+      ThreadPool::end(std::move(members_));
+      return;
+    }
     while (members_) {
       members_->give_back();
       std::unique_ptr<detail::Worker> rest = std::move(members_->next);
@@ -272,6 +292,7 @@ class ThreadPool::Team final : public Executor {
   }
   // Nothing when the system has no thread or no memory left to give: the caller goes on with fewer.
   std::unique_ptr<detail::Worker> take_worker() {
+    if (pool_.closed_) return nullptr;
     if (pool_.idle_) {
       std::unique_ptr<detail::Worker> worker = std::move(pool_.idle_);
       pool_.idle_ = std::move(worker->next);

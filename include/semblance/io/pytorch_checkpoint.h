@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -58,12 +59,13 @@ inline constexpr std::string_view kRebuildTensor = "torch._utils._rebuild_tensor
 inline constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_parameter";
 inline constexpr std::string_view kTorchSize = "torch.Size";
 
-inline constexpr std::array<std::string_view, 14> kTorchGlobals = {
-    "collections.OrderedDict", kRebuildTensor,      kRebuildParameter,       kTorchSize,
-    "torch.FloatStorage",      "torch.HalfStorage", "torch.BFloat16Storage", "torch.DoubleStorage",
-    "torch.LongStorage",       "torch.IntStorage",  "torch.ShortStorage",    "torch.CharStorage",
-    "torch.ByteStorage",       "torch.BoolStorage",
-};
+inline constexpr auto kTorchGlobals = [] {
+  std::array<std::string_view, kTorchStorageTypes.size() + 4> globals = {
+      "collections.OrderedDict", kRebuildTensor, kRebuildParameter, kTorchSize};
+  std::transform(kTorchStorageTypes.begin(), kTorchStorageTypes.end(), globals.begin() + 4,
+                 [](const TorchStorageType& type) { return type.global; });
+  return globals;
+}();
 
 // A storage as tensors refer to it, and where its elements are once that is known.
 struct TorchStorage {

@@ -235,17 +235,15 @@ inline void read_transformer_options(const ModelFolder& folder,
 }
 
 inline void read_model_options(const ModelFolder& folder, SentenceTransformersConfig& result) {
-  constexpr std::array<std::string_view, 4> kSimilarities = {"cosine", "dot", "euclidean",
-                                                             "manhattan"};
   // Two prompts are always there, empty unless the file fills them.
   result.prompts = {{"query", ""}, {"document", ""}};
   const auto path = folder.find("config_sentence_transformers.json");
   if (!path) return;
   const auto document = JsonDocument::read(*path);
   const JsonValue root = document.root();
-  if (const auto type = root.find("model_type");
-      type && type->as_string() != "SentenceTransformer") {
-    throw type->error("\"SentenceTransformer\"");
+  if (root.contains("model_type")) {  // also where it is null
+    const JsonValue type = root.require("model_type", "\"SentenceTransformer\"");
+    if (type.as_string() != "SentenceTransformer") throw type.error("\"SentenceTransformer\"");
   }
   if (const auto prompts = root.find("prompts")) {
     for (const auto& [name, text] : prompts->members()) {
@@ -256,13 +254,12 @@ inline void read_model_options(const ModelFolder& folder, SentenceTransformersCo
     if (!result.prompts.contains(name->as_string())) throw name->error("the name of a prompt");
     result.default_prompt_name = name->as_string();
   }
-  if (const auto name = root.optional_string("similarity_fn_name")) {
-    const bool known =
-        std::find(kSimilarities.begin(), kSimilarities.end(), *name) != kSimilarities.end();
-    if (!known) {
-      throw root.require("similarity_fn_name").error("one of cosine, dot, euclidean, manhattan");
-    }
-    result.similarity_fn_name = *name;
+  // Any other value, such as "maxsim" of models of another kind, is passed over.
+  if (const auto name = root.find("similarity_fn_name"); name && name->is_string()) {
+    constexpr std::array<std::string_view, 4> kSimilarities = {"cosine", "dot", "euclidean",
+                                                               "manhattan"};
+    const auto known = std::find(kSimilarities.begin(), kSimilarities.end(), name->as_string());
+    if (known != kSimilarities.end()) result.similarity_fn_name = *known;
   }
   result.truncate_dim = root.optional_size("truncate_dim", 1, kMaxFeatures);
 }

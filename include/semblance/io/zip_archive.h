@@ -178,16 +178,16 @@ inline ZipArchive::Directory ZipArchive::read_end_records() const {
     end64.take(4);  // versions
     if (end64.u32() != 0 || end64.u32() != 0) throw end64.error("one part", "several");
     const std::uint64_t here = end64.u64();
-    const Directory small = directory;
+    const Directory plain = directory;
     directory = {.offset = 0, .byte_count = 0, .num_entries = end64.u64(), .end = end64_record};
     directory.byte_count = end64.u64();
     directory.offset = end64.u64();
     const auto agree = [](std::uint64_t narrow, std::uint64_t wide, std::uint64_t marker) {
       return narrow == marker || narrow == wide;
     };
-    if (here != directory.num_entries || !agree(small.num_entries, directory.num_entries, 0xFFFF) ||
-        !agree(small.byte_count, directory.byte_count, detail::kInZip64) ||
-        !agree(small.offset, directory.offset, detail::kInZip64)) {
+    if (here != directory.num_entries || !agree(plain.num_entries, directory.num_entries, 0xFFFF) ||
+        !agree(plain.byte_count, directory.byte_count, detail::kInZip64) ||
+        !agree(plain.offset, directory.offset, detail::kInZip64)) {
       throw end64.error("zip and zip64 end records that agree", "two that differ");
     }
   } else if (disk != 0 || directory_disk != 0 || entries_here != directory.num_entries) {

@@ -72,7 +72,7 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
                                    Workspace<Scalar>& workspace, Executor& executor,
                                    HiddenStatesObserver<Scalar> observer,
                                    WantedTokens wanted) const override {
-    check(batch, input_ids, token_type_ids);
+    check_ids(batch, input_ids, token_type_ids);
     if (wanted == WantedTokens::first && !batch.has_first_tokens()) {
       throw std::invalid_argument(
           "input_ids: expected a token in every text, found a text of none");
@@ -108,8 +108,8 @@ class TransformerEncoder final : public EncoderModel<Scalar> {
   }
 
  private:
-  void check(const SequenceBatch& batch, std::span<const std::int32_t> input_ids,
-             std::span<const std::int32_t> token_type_ids) const {
+  void check_ids(const SequenceBatch& batch, std::span<const std::int32_t> input_ids,
+                 std::span<const std::int32_t> token_type_ids) const {
     const auto refuse = [](const std::string& what) { throw std::invalid_argument(what); };
     if (input_ids.size() != batch.num_tokens()) {
       refuse("input_ids: expected " + std::to_string(batch.num_tokens()) + " ids, found " +

@@ -64,7 +64,7 @@ constexpr std::optional<Pooling> pooling_of(std::string_view name) noexcept {
 // over the tokens on the 16-lane tree of simd::Kernels::column_sums.
 inline void pool_tokens(Pooling pooling, MatrixView<const float> hidden_states,
                         std::size_t first_token, std::span<const float> position_weights,
-                        std::span<float> sentence_embedding) noexcept {
+                        std::span<float> sentence_embedding) {
   assert(sentence_embedding.size() == hidden_states.cols);
   const auto& kernels = simd::kernels();
   const std::size_t skipped = std::min(first_token, hidden_states.rows);

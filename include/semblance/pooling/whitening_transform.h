@@ -33,7 +33,9 @@ class Whitening {
   Whitening(std::vector<double> mean, std::vector<double> kernel);
 
   std::size_t input_size() const noexcept { return mean_.size(); }
-  std::size_t dimensions() const noexcept { return kernel_.size() / mean_.size(); }
+  std::size_t dimensions() const noexcept {
+    return mean_.empty() ? 0 : kernel_.size() / mean_.size();  // none once moved from
+  }
   std::span<const double> mean() const noexcept { return mean_; }
   std::span<const double> kernel() const noexcept { return kernel_; }
 

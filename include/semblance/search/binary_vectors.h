@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "semblance/core/executor.h"
+#include "semblance/core/moved_count.h"
 #include "semblance/search/best_hits.h"
 #include "semblance/search/block_scan.h"
 #include "semblance/search/row_scores.h"
@@ -36,7 +37,7 @@ class BinaryVectors {
   }
 
  private:
-  std::size_t num_rows_;
+  MovedCount num_rows_;
   std::size_t size_;
   std::vector<std::uint64_t> words_;  // [num_rows, words_per_row]
 };

@@ -8,6 +8,7 @@
 
 #include "semblance/core/aligned_buffer.h"
 #include "semblance/core/executor.h"
+#include "semblance/core/moved_count.h"
 #include "semblance/search/best_hits.h"
 #include "semblance/search/row_scores.h"
 #include "semblance/search/similarity.h"
@@ -17,7 +18,7 @@
 namespace semblance {
 
 // Rows kept in memory for exact search, with their norms. Adding is for one thread at a time;
-// search() is const and safe from many.
+// search() is const and safe from many. One that is moved from is empty.
 class FlatIndex {
  public:
   // size: dimensions of every row.
@@ -43,7 +44,7 @@ class FlatIndex {
  private:
   std::size_t size_;
   Metric metric_;
-  std::size_t num_rows_ = 0;
+  MovedCount num_rows_;
   AlignedBuffer<float> values_;  // capacity, the first num_rows_ * size_ in use
   std::vector<double> norms_;    // [num_rows] for cosine, else empty
 };

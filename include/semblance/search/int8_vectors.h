@@ -51,7 +51,7 @@ std::int32_t dot_product(std::span<const std::int8_t> a, std::span<const std::in
 
 // The k best rows for each query by the codes alone: the cosine of the codes (0 for a zero row), or
 // their product times both scales, each rounded to float32 once. Order and ties as in TopKSearch.
-// Throws std::invalid_argument when the sizes differ and for Metric::euclidean.
+// Throws std::invalid_argument when the sizes differ and for a metric of distances.
 std::vector<std::vector<Hit>> top_k(const Int8Vectors& queries, const Int8Vectors& rows,
                                     std::size_t k, Metric metric = Metric::cosine,
                                     Executor* executor = nullptr);
@@ -141,8 +141,8 @@ inline std::int32_t dot_product(std::span<const std::int8_t> a, std::span<const 
 
 inline std::vector<std::vector<Hit>> top_k(const Int8Vectors& queries, const Int8Vectors& rows,
                                            std::size_t k, Metric metric, Executor* executor) {
-  if (metric == Metric::euclidean) {
-    throw std::invalid_argument("int8 vectors have cosine and dot scores, no Euclidean ones");
+  if (metric != Metric::cosine && metric != Metric::dot) {
+    throw std::invalid_argument("int8 vectors have cosine and dot scores, no distances");
   }
   if (queries.num_rows() != 0 && rows.num_rows() != 0) {
     detail::require_same_size(queries.size(), rows.size());

@@ -8,6 +8,7 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 
 #include "semblance/simd/kernels.h"
 #include "semblance/tensor/tensor_view.h"
@@ -20,20 +21,35 @@ enum class Metric : std::uint8_t {
   cosine,     // a.b / (|a| |b|), in [-1, 1]; 0 when either vector is zero
   dot,        // a.b
   euclidean,  // -|a - b|
+  manhattan,  // -(the sum of the components' distances)
 };
+
+// By the name that sentence-transformers gives it (LoadedModel::similarity_fn_name). Throws
+// std::invalid_argument for any other.
+inline Metric metric_named(std::string_view name) {
+  if (name == "cosine") return Metric::cosine;
+  if (name == "dot") return Metric::dot;
+  if (name == "euclidean") return Metric::euclidean;
+  if (name == "manhattan") return Metric::manhattan;
+  throw std::invalid_argument(
+      "similarity: expected one of cosine, dot, euclidean, manhattan; found \"" +
+      std::string(name) + '"');
+}
 
 // Scores of one query against many rows. Every score of float32 vectors in this room comes from
 // here or from the functions below that this uses, so a pair has the same bits alone, in a table
 // and in a search.
 //
 // Numeric contract: products and squared differences are the kernels' float32 fma on the 16-lane
-// tree; the division and the square roots are float64, rounded to float32 once. Where a norm or a
-// distance is so small or so large that float32 products could underflow or overflow, the sums are
-// taken in float64 instead, so cosine and Euclidean scores hold for all finite vectors. A dot
-// product beyond float32 is infinite. A vector with NaN or infinity scores NaN or infinity.
+// tree, sums of distances its float32 additions; the division and the square roots are float64,
+// rounded to float32 once. Where a norm or a distance is so small or so large that float32 products
+// could underflow or overflow, the sums are taken in float64 instead, so cosine and Euclidean
+// scores hold for all finite vectors. What lies beyond float32 is infinite. A vector with NaN or
+// infinity scores NaN or infinity.
 class RowScorer {
  public:
-  // The query is not copied: [size] floats that outlive the scorer.
+  // The query is not copied: [size] floats that outlive the scorer. Throws std::invalid_argument
+  // for a number that is no metric.
   RowScorer(Metric metric, std::span<const float> query);
 
   // |v|; the square root of the float32 tree sum where that is safe.
@@ -116,6 +132,7 @@ inline void require_same_size(std::size_t a, std::size_t b) {
 
 inline RowScorer::RowScorer(Metric metric, std::span<const float> query)
     : metric_(metric), query_(query), kernels_(simd::kernels()) {
+  if (metric_ > Metric::manhattan) throw std::invalid_argument("similarity: not a metric");
   if (metric_ == Metric::cosine) query_norm_ = norm(query);
 }
 
@@ -131,6 +148,12 @@ inline void RowScorer::score_rows(MatrixView<const float> rows, const double* ro
   if (metric_ == Metric::euclidean) {
     for (std::size_t r = 0; r < rows.rows; ++r) {
       scores[r] = -detail::distance(kernels_, query, rows.row(r), size);
+    }
+    return;
+  }
+  if (metric_ == Metric::manhattan) {
+    for (std::size_t r = 0; r < rows.rows; ++r) {
+      scores[r] = -kernels_.absolute_distance(query, rows.row(r), size);
     }
     return;
   }

@@ -22,7 +22,8 @@ float cosine_similarity(std::span<const float> a, std::span<const float> b);
 float dot_product(std::span<const float> a, std::span<const float> b);
 // At least 0.
 float euclidean_distance(std::span<const float> a, std::span<const float> b);
-// Of the metric: larger is better, so the Euclidean one is the negated distance.
+float manhattan_distance(std::span<const float> a, std::span<const float> b);
+// Of the metric: larger is better, so those of distances are negated.
 float similarity(std::span<const float> a, std::span<const float> b,
                  Metric metric = Metric::cosine);
 
@@ -37,6 +38,8 @@ Tensor<float> dot_product(MatrixView<const float> a, MatrixView<const float> b,
                           Executor* executor = nullptr);
 Tensor<float> euclidean_distance(MatrixView<const float> a, MatrixView<const float> b,
                                  Executor* executor = nullptr);
+Tensor<float> manhattan_distance(MatrixView<const float> a, MatrixView<const float> b,
+                                 Executor* executor = nullptr);
 Tensor<float> similarity(MatrixView<const float> a, MatrixView<const float> b,
                          Metric metric = Metric::cosine, Executor* executor = nullptr);
 
@@ -48,6 +51,11 @@ inline constexpr std::size_t kBlockBytes = std::size_t{128} << 10;
 
 inline std::size_t rows_per_block(std::size_t row_bytes) noexcept {
   return std::clamp<std::size_t>(kBlockBytes / std::max<std::size_t>(row_bytes, 1), 16, 4096);
+}
+
+inline Tensor<float> negated(Tensor<float> table) noexcept {
+  for (float& value : table.values()) value = -value;
+  return table;
 }
 
 inline std::vector<double> row_norms(MatrixView<const float> rows) {
@@ -77,11 +85,17 @@ inline float euclidean_distance(std::span<const float> a, std::span<const float>
   return detail::distance(simd::kernels(), a.data(), b.data(), a.size());
 }
 
+inline float manhattan_distance(std::span<const float> a, std::span<const float> b) {
+  detail::require_same_size(a.size(), b.size());
+  return simd::kernels().absolute_distance(a.data(), b.data(), a.size());
+}
+
 inline float similarity(std::span<const float> a, std::span<const float> b, Metric metric) {
   switch (metric) {
     case Metric::cosine: return cosine_similarity(a, b);
     case Metric::dot: return dot_product(a, b);
     case Metric::euclidean: return -euclidean_distance(a, b);
+    case Metric::manhattan: return -manhattan_distance(a, b);
   }
   throw std::invalid_argument("similarity: not a metric");
 }
@@ -125,9 +139,12 @@ inline Tensor<float> dot_product(MatrixView<const float> a, MatrixView<const flo
 
 inline Tensor<float> euclidean_distance(MatrixView<const float> a, MatrixView<const float> b,
                                         Executor* executor) {
-  Tensor<float> table = similarity(a, b, Metric::euclidean, executor);
-  for (float& value : table.values()) value = -value;
-  return table;
+  return detail::negated(similarity(a, b, Metric::euclidean, executor));
+}
+
+inline Tensor<float> manhattan_distance(MatrixView<const float> a, MatrixView<const float> b,
+                                        Executor* executor) {
+  return detail::negated(similarity(a, b, Metric::manhattan, executor));
 }
 
 }  // namespace semblance

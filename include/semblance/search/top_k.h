@@ -30,7 +30,8 @@ class TopKSearch {
 
   // The next rows [num_rows, size] of the corpus, numbered on from the rows before. They are not
   // kept. row_norms [num_rows] are their RowScorer::norm()s where the caller has them.
-  // Throws std::invalid_argument when the rows have another size than the queries.
+  // On an exception the search is as before. Throws std::invalid_argument when the rows have
+  // another size than the queries.
   void add_rows(MatrixView<const float> rows, Executor* executor = nullptr,
                 std::span<const double> row_norms = {});
 
@@ -42,6 +43,7 @@ class TopKSearch {
   Tensor<float> queries_;
   std::vector<RowScorer> scorers_;
   std::vector<BestHits> best_;
+  std::vector<BestHits> next_best_;  // what best_ becomes
   std::size_t k_;
   Metric metric_;
   std::size_t num_rows_ = 0;
@@ -110,8 +112,10 @@ inline void TopKSearch::add_rows(MatrixView<const float> rows, Executor* executo
   const ScanExtent extent{.num_rows = rows.rows,
                           .first_row = num_rows_,
                           .block_rows = detail::rows_per_block(rows.cols * sizeof(float))};
-  scan_blocks(extent, detail::FloatBlockScorer(scorers_, rows, metric_, row_norms), best_, k_,
+  next_best_ = best_;
+  scan_blocks(extent, detail::FloatBlockScorer(scorers_, rows, metric_, row_norms), next_best_, k_,
               executor);
+  best_.swap(next_best_);
   num_rows_ += rows.rows;
 }
 

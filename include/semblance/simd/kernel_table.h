@@ -223,10 +223,10 @@ struct Kernels {
   std::size_t (*attention_scratch)(std::size_t length, std::size_t head_dim) noexcept = nullptr;
   void (*attention)(const AttentionCall& call) noexcept = nullptr;
   // The same with both products on 8-bit codes, as linear_int8() does them without a bias. Keys and
-  // values go in less their means over the text: the sums in float32 in the order of the keys, times
-  // 1 / length. Scores come from the queries as the input and the keys as the weights. Then each
-  // weight of softmax, of which the highest is 1, becomes the nearest code c of 1/65024, with zeros
-  // up to a multiple of 64 keys, and
+  // values go in less their means over the text: the sums in float32 in the order of the keys,
+  // times 1 / length. Scores come from the queries as the input and the keys as the weights. Then
+  // each weight of softmax, of which the highest is 1, becomes the nearest code c of 1/65024, with
+  // zeros up to a multiple of 64 keys, and
   //   context = (C_high + C_low) * (65024 / (sum of the codes)) + mean of the values
   // where C_high and C_low have floor(c / 256) and c mod 256 as the input, of the scales 256/65024
   // and 1/65024, and the values as the weights, a scale a feature; C_low is added as linear_int8()
@@ -245,6 +245,8 @@ struct Kernels {
   float (*dot)(const float* a, const float* b, std::size_t count) noexcept = nullptr;
   // Sum of (a[i] - b[i])^2: fma per lane, then the tree.
   float (*squared_distance)(const float* a, const float* b, std::size_t count) noexcept = nullptr;
+  // Sum of |a[i] - b[i]|: an addition per lane, then the tree.
+  float (*absolute_distance)(const float* a, const float* b, std::size_t count) noexcept = nullptr;
   // products[r] = dot(query, row r) for rows [num_rows, size], `stride` floats from row to row.
   void (*dot_rows)(const float* query, const float* rows, std::size_t stride, std::size_t num_rows,
                    std::size_t size, float* products) noexcept = nullptr;

@@ -109,14 +109,14 @@ SEMBLANCE_INLINE FloatVec gelu_tanh(FloatVec x) {
 SEMBLANCE_INLINE FloatVec tanh(FloatVec x) {
   const FloatVec a = abs(x);
   const FloatVec e = exp_in_range(min(splat(40.0f), add(a, a)));
-  const FloatVec large = sub(splat(1.0f), div(splat(2.0f), add(e, splat(1.0f))));
+  const FloatVec far_from_zero = sub(splat(1.0f), div(splat(2.0f), add(e, splat(1.0f))));
   const FloatVec square = mul(x, x);
   FloatVec p = fma(splat(-0.00571704506382f), square, splat(0.0206505871216f));
   p = fma(p, square, splat(-0.0537434979353f));
   p = fma(p, square, splat(0.133314912834f));
   p = fma(p, square, splat(-0.33333283925f));
-  const FloatVec small = fma(mul(p, square), a, a);
-  return copy_sign(select_less(a, splat(0.625f), small, large), x);
+  const FloatVec near_zero = fma(mul(p, square), a, a);
+  return copy_sign(select_less(a, splat(0.625f), near_zero, far_from_zero), x);
 }
 
 template <Activation kActivation, bool kForCodes = false>

@@ -108,6 +108,16 @@ inline float squared_distance(const float* a, const float* b, std::size_t count)
   return reduce_sum(sums);
 }
 
+inline float absolute_distance(const float* a, const float* b, std::size_t count) noexcept {
+  FloatVec sums = splat(0.0f);
+  std::size_t i = 0;
+  for (; i + kLanes <= count; i += kLanes) sums = add(sums, abs(sub(load(a + i), load(b + i))));
+  if (i < count) {
+    sums = add(sums, abs(sub(load_partial(a + i, count - i), load_partial(b + i, count - i))));
+  }
+  return reduce_sum(sums);
+}
+
 // Four rows side by side, so that memory has several streams to deliver. Some hardware prefetchers
 // make little of short ones; all of them are asked for in the order of memory.
 inline void dot_rows(const float* query, const float* rows, std::size_t stride,

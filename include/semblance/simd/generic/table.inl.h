@@ -29,6 +29,7 @@ inline Kernels make_kernels(Isa isa) noexcept {
   table.activate = activate;
   table.dot = dot;
   table.squared_distance = squared_distance;
+  table.absolute_distance = absolute_distance;
   table.dot_rows = dot_rows;
   table.column_sums = column_sums;
   table.float16_to_float32 = float16_to_float32;
