@@ -267,7 +267,9 @@ void add_evaluate(CLI::App& parser) {
   command->add_option("--plot", evaluate->plot, "Also a picture, SVG: score against cosine")
       ->check(CLI::Validator(
           [](const std::string& name) {
-            return name == "-" ? "expected a file beside the table, found \"-\"" : "";
+            return is_standard_output(name)
+                       ? "expected a file beside the table, found \"" + name + '"'
+                       : std::string();
           },
           ""))
       ->type_name("FILE");

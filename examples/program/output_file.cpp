@@ -25,14 +25,14 @@ bool are_same_file(const struct stat& a, const struct stat& b) {
 }
 
 // "-", or another name of the file that standard output goes to, such as /dev/stdout.
+}  // namespace
+
 bool is_standard_output(const std::string& path) {
   struct stat status {};
   struct stat output {};
   return path == "-" || (::stat(path.c_str(), &status) == 0 &&
                          ::fstat(STDOUT_FILENO, &output) == 0 && are_same_file(status, output));
 }
-
-}  // namespace
 
 std::string resolved(const std::string& path) {
   const std::unique_ptr<char, void (*)(void*)> real(::realpath(path.c_str(), nullptr), ::free);

@@ -10,6 +10,9 @@
 
 namespace program {
 
+// Whether a file named so is what standard output goes to: "-", "/dev/stdout", or by redirection.
+bool is_standard_output(const std::string& path);
+
 // Where results go: a file that is there whole or as it was before, or, written directly, standard
 // output ("-", or by its name) and whatever else is no regular file, such as a pipe or a device.
 class OutputFile {

@@ -86,12 +86,15 @@ void add_search(CLI::App& parser) {
   command->add_option("--corpus", search->corpus, "Texts, one a line; - is standard input")
       ->required()
       ->type_name("FILE");
-  command->add_option("--query", search->query, "What to look for; takes the prompt")
+  command
+      ->add_option("--query", search->query,
+                   "What to look for; --prompt and --prompt-name are for it, by default the "
+                   "folder's \"query\"")
       ->required()
       ->type_name("TEXT");
   auto* by_name = command
                       ->add_option("--corpus-prompt-name", search->corpus_prompt_name,
-                                   "A prompt of the folder for the corpus")
+                                   "A prompt of the folder for the corpus; default: \"document\"")
                       ->type_name("NAME");
   auto* by_text = command
                       ->add_option("--corpus-prompt", search->corpus_prompt,

@@ -182,8 +182,14 @@ class Encoder {
   semblance::SentenceEncoder encoder_;
 };
 
+semblance::Metric metric_named(const std::string& name) {
+  if (const auto metric = semblance::metric_of(name)) return *metric;
+  throw std::invalid_argument(
+      "similarity: expected one of cosine, dot, euclidean, manhattan; found \"" + name + '"');
+}
+
 Matrix similarity(const Rows& a, const Rows& b, const std::string& metric_name) {
-  const semblance::Metric metric = semblance::metric_named(metric_name);
+  const semblance::Metric metric = metric_named(metric_name);
   std::vector<float> values;
   {
     const nb::gil_scoped_release unlocked;
@@ -195,7 +201,7 @@ Matrix similarity(const Rows& a, const Rows& b, const std::string& metric_name) 
 }
 
 Matrix similarity_pairwise(const Rows& a, const Rows& b, const std::string& metric_name) {
-  const semblance::Metric metric = semblance::metric_named(metric_name);
+  const semblance::Metric metric = metric_named(metric_name);
   if (a.shape(0) != b.shape(0)) throw std::invalid_argument("expected as many rows in both");
   std::vector<float> values;
   for (std::size_t i = 0; i < a.shape(0); ++i) {
@@ -234,7 +240,7 @@ NB_MODULE(_semblance, module) {
       .def_prop_ro("prompts", &Encoder::prompts)
       .def_prop_ro("default_prompt_name", &Encoder::default_prompt_name)
       .def_prop_ro("similarity_fn_name", &Encoder::similarity_fn_name);
-  module.def("require_metric", [](const std::string& name) { semblance::metric_named(name); });
+  module.def("require_metric", [](const std::string& name) { metric_named(name); });
   module.def("similarity", &similarity);
   module.def("similarity_pairwise", &similarity_pairwise);
 }

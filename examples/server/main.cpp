@@ -69,10 +69,13 @@ int listen_at(server::HttpServer& http, const std::string& host, int port) {
     ::setsockopt(socket, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
     listening = socket;
   });
-  const int bound = port == 0                       ? http.bind_to_any_port(host)
-                    : http.bind_to_port(host, port) ? port
-                                                    : -1;
-  http.set_socket_options([](int) {});
+  int bound = port;
+  if (port == 0) {
+    bound = http.bind_to_any_port(host);
+  } else if (!http.bind_to_port(host, port)) {
+    bound = -1;
+  }
+  http.set_socket_options([](int) {});  // those above name what is gone after this
   if (bound <= 0) throw semblance::Error(host + ':' + std::to_string(port) + ": cannot listen");
   // cpp-httplib lets five connections wait to be accepted; the kernel drops more, and their clients
   // try again a second later.
@@ -80,8 +83,8 @@ int listen_at(server::HttpServer& http, const std::string& host, int port) {
   return bound;
 }
 
-// Answers until one of the signals comes, and finishes the requests that are open. False where it
-// could not listen on.
+// Answers until one of the signals comes, and finishes the requests that are open. False where
+// listening ended with an error.
 bool serve(server::HttpServer& http, const sigset_t& signals) {
   std::atomic<bool> stopping{false};
   std::atomic<bool> ended{false};
@@ -100,7 +103,7 @@ bool serve(server::HttpServer& http, const sigset_t& signals) {
   });
   const bool served = http.listen_after_bind();
   ended = true;
-  if (!stopping) ::kill(::getpid(), SIGTERM);
+  if (!stopping) ::kill(::getpid(), SIGTERM);  // listening ended by itself
   ending.join();
   return served;
 }

@@ -242,8 +242,9 @@ SEMBLANCE_FUNCTION PoolingPlan SentenceEncoder::plan(const EncodeOptions& option
     plan.normalize = options.normalize.value_or(options.dim != 0 && plan.head->ends_normalized());
   }
   for (const Pooling pooling : plan.poolings) {
-    if (static_cast<std::size_t>(pooling) >= kPoolingNames.size()) {
-      throw std::invalid_argument("pooling: not one of them");
+    if (name_of(pooling).empty()) {
+      throw std::invalid_argument("pooling: expected one of kPoolingNames, found number " +
+                                  std::to_string(static_cast<int>(pooling)));
     }
     if (pooling == Pooling::pooler_output && !encoder().has_pooler()) {
       throw std::invalid_argument(

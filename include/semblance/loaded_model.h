@@ -43,8 +43,10 @@ struct LoadedModel {
   std::optional<std::size_t> truncate_dim;
 
   // The prompts of sentence-transformers' encode_query() and encode_document(), for
-  // EncodeOptions::prompt_name: the first that the folder has of "query", and of "document",
-  // "passage" and "corpus"; nothing, which means the default prompt, where it has none of them.
+  // EncodeOptions::prompt_name: "query", and the first there is of "document", "passage" and
+  // "corpus". A folder of sentence-transformers always has "query" and "document", empty unless it
+  // fills them, so that its default prompt does not count; any other has no prompts, and nothing is
+  // returned.
   std::optional<std::string> query_prompt_name() const { return first_prompt({"query"}); }
   std::optional<std::string> document_prompt_name() const {
     return first_prompt({"document", "passage", "corpus"});

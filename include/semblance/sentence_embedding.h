@@ -34,7 +34,9 @@ struct SentenceEmbeddings {
   std::span<const float> operator[](std::size_t i) const noexcept {
     return {values.data() + i * dim, dim};
   }
-  MatrixView<const float> view() const noexcept { return {values.data(), num_texts, dim}; }
+  MatrixView<const float> view() const noexcept {
+    return {values.data(), values.empty() ? 0 : num_texts, dim};  // no rows once moved from
+  }
   operator MatrixView<const float>() const noexcept { return view(); }
   // An Eigen map, good for as long as this object lives and stays where it is.
   MatrixMap<const float> matrix() const noexcept { return as_eigen(view()); }

@@ -67,7 +67,8 @@ class SentenceEncoder {
                             const EncodeOptions& options = {}) const;
   SentenceEmbeddings encode(std::span<const std::string> texts,
                             const EncodeOptions& options = {}) const;
-  // encode({"one", "another"}), where two pointers would else become one std::string_view.
+  // Braces hold texts, as in encode({"one", "another"}) and encode({"one"}); a range of characters
+  // is a std::string_view(begin, end).
   SentenceEmbeddings encode(std::initializer_list<std::string_view> texts,
                             const EncodeOptions& options = {}) const {
     return encode(std::span(texts.begin(), texts.size()), options);

@@ -19,6 +19,9 @@ TEST(MovedCount, GoesWithAMoveAndStaysWithACopy) {
   EXPECT_EQ(moved, 0u);  // NOLINT(bugprone-use-after-move)
   EXPECT_EQ(count, 7u);
   EXPECT_EQ(copy, 7u);
+  MovedCount& same = count;
+  count = std::move(same);
+  EXPECT_EQ(count, 0u);
 }
 
 }  // namespace

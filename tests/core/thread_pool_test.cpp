@@ -306,6 +306,7 @@ TEST(ThreadPoolDeathTest, SharedOneMayBeInUseWhenTheProgramEnds) {
     ~Service() {
       std::this_thread::sleep_for(std::chrono::milliseconds(20));
       threads.clear();
+      if (Team(ThreadPool::shared(), 3).concurrency() != 1) std::_Exit(1);
     }
   };
   const auto use_until_the_end = [] {

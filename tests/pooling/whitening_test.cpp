@@ -8,6 +8,7 @@
 #include <new>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <utility>
 #include <vector>
 
 #include "semblance/core/executor.h"
@@ -208,6 +209,16 @@ TEST(Whitening, WritesNowhereElseAfterAnExecutorFailed) {
   EXPECT_THROW(fit.add(rows, &failing), std::bad_alloc);
   fit.add(rows);
   EXPECT_GE(fit.num_rows(), 700u);
+}
+
+TEST(Whitening, AFitThatIsMovedFromHasNothing) {
+  const auto rows = correlated_rows(300, 3, 0.0, 1);
+  WhiteningFit fit(3);
+  fit.add(rows.matrix());
+  const WhiteningFit moved = std::move(fit);
+  EXPECT_EQ(moved.fit().dimensions(), 3u);
+  EXPECT_EQ(fit.num_rows(), 0u);  // NOLINT(bugprone-use-after-move)
+  EXPECT_THROW(fit.fit(), std::invalid_argument);
 }
 
 TEST(Whitening, RefusesWhatDoesNotFit) {

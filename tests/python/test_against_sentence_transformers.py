@@ -49,8 +49,9 @@ def test_similarity(real_model, sentences):
     for metric in ["cosine", "dot", "euclidean", "manhattan"]:
         theirs.similarity_fn_name = metric
         ours = SentenceEncoder(real_model, similarity_fn_name=metric)
-        # The distance of a vector to itself is a root of rounding: theirs to 1e-3 of it.
-        tolerance = 2e-3 if metric == "euclidean" else TOLERANCE
+        # The distance of a vector to itself is a root of rounding: theirs to 1e-3 of it. Their sum of
+        # absolute differences is one after the other, in float32.
+        tolerance = {"euclidean": 2e-3, "manhattan": 1e-4}.get(metric, TOLERANCE)
         found = ours.similarity(vectors, vectors[:7])
         assert np.abs(found - theirs.similarity(vectors, vectors[:7]).numpy()).max() <= tolerance
         found = ours.similarity_pairwise(vectors[1:], vectors[:-1])

@@ -161,12 +161,14 @@ TEST(Similarity, NamedTablesAreThoseOfTheirMetric) {
 }
 
 TEST(Similarity, MetricsHaveTheirNames) {
-  EXPECT_EQ(metric_named("cosine"), Metric::cosine);
-  EXPECT_EQ(metric_named("dot"), Metric::dot);
-  EXPECT_EQ(metric_named("euclidean"), Metric::euclidean);
-  EXPECT_EQ(metric_named("manhattan"), Metric::manhattan);
-  EXPECT_THROW(metric_named("Cosine"), std::invalid_argument);
-  EXPECT_THROW(metric_named(""), std::invalid_argument);
+  EXPECT_EQ(metric_of("cosine"), Metric::cosine);
+  EXPECT_EQ(metric_of("dot"), Metric::dot);
+  EXPECT_EQ(metric_of("euclidean"), Metric::euclidean);
+  EXPECT_EQ(metric_of("manhattan"), Metric::manhattan);
+  for (const Metric metric : kMetrics) EXPECT_EQ(metric_of(name_of(metric)), metric);
+  EXPECT_EQ(metric_of("Cosine"), std::nullopt);
+  EXPECT_EQ(metric_of(""), std::nullopt);
+  EXPECT_EQ(name_of(static_cast<Metric>(9)), "");
 }
 
 TEST(Similarity, TablesTakeRowsWithAStrideAndEmptySides) {

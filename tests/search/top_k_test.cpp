@@ -90,6 +90,7 @@ TEST(TopK, MovedSearchGoesOn) {
   TopKSearch first(queries.matrix(), 5);
   first.add_rows(rows.matrix().rows_from(0, 50));
   TopKSearch second = std::move(first);
+  EXPECT_EQ(first.num_rows(), 0u);  // NOLINT(bugprone-use-after-move)
   second.add_rows(rows.matrix().rows_from(50, 50));
   EXPECT_EQ(second.results(), top_k(queries.matrix(), rows.matrix(), 5));
 }

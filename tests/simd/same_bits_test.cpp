@@ -163,11 +163,10 @@ TEST_P(SameBits, AttentionWithNaNAndInfinityInKeysAndValues) {
       c.first_value.reset();
       c.first_key = wild;
       expect_same_attention(c);
+      if (!std::isnan(wild)) continue;  // an infinite key is one like any other
       const std::vector<float> lost = test::run_attention(target_, c);
       for (std::size_t row = 0; row < length; ++row) {
-        if (std::isnan(wild)) {
-          ASSERT_TRUE(std::isnan(lost[row * stride])) << "row " << row << " of " << length;
-        }
+        ASSERT_TRUE(std::isnan(lost[row * stride])) << "row " << row << " of " << length;
       }
     }
   }

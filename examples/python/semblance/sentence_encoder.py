@@ -193,7 +193,7 @@ class SentenceEncoder:
         """Scores of every row of one with every row of the other, float32 [rows, rows]."""
         return _semblance.similarity(_rows(embeddings1), _rows(embeddings2), self.similarity_fn_name)
 
-    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> np.ndarray:
+    def similarity_pairwise(self, embeddings1: Any, embeddings2: Any) -> np.ndarray | np.float32:
         """Scores of row i of one with row i of the other, float32 [rows]; of two vectors, one score."""
         scores = _semblance.similarity_pairwise(_rows(embeddings1), _rows(embeddings2), self.similarity_fn_name)[0]
         return scores[0] if np.ndim(embeddings1) == 1 and np.ndim(embeddings2) == 1 else scores

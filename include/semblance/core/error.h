@@ -8,7 +8,7 @@
 #include "semblance/core/utf8.h"
 
 #if defined(min) || defined(max)
-#error "min and max are macros: define NOMINMAX before <windows.h>"
+#error "min and max must not be macros; NOMINMAX keeps <windows.h> from making them"
 #endif
 
 namespace semblance {

@@ -7,8 +7,7 @@ namespace semblance {
 // How many things an object holds: none once it is moved from, where a plain number would stay.
 class MovedCount {
  public:
-  MovedCount(std::size_t count = 0) noexcept
-      : count_(count) {}  // NOLINT(google-explicit-constructor)
+  MovedCount(std::size_t count = 0) noexcept : count_(count) {}
   MovedCount(const MovedCount&) = default;
   MovedCount& operator=(const MovedCount&) = default;
   MovedCount(MovedCount&& other) noexcept : count_(other.count_) { other.count_ = 0; }
@@ -19,7 +18,7 @@ class MovedCount {
   }
   ~MovedCount() = default;
 
-  operator std::size_t() const noexcept { return count_; }  // NOLINT(google-explicit-constructor)
+  operator std::size_t() const noexcept { return count_; }
   MovedCount& operator+=(std::size_t more) noexcept {
     count_ += more;
     return *this;

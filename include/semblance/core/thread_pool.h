@@ -135,7 +135,8 @@ class ThreadPool {
 
   // The pool of this process. The child of a fork() has a fresh one, since threads do not live on
   // in it; a Team made before goes on there without its workers. Fork while no other thread
-  // encodes: locks that it holds stay locked in the child.
+  // encodes: locks that it holds stay locked in the child. When the program ends the idle threads
+  // do too: calls that still run keep theirs, new ones run on their caller alone.
   static ThreadPool& shared();
 
   explicit ThreadPool(std::size_t num_cores = available_cores())
@@ -152,7 +153,7 @@ class ThreadPool {
   }
 
  private:
-  union Shared;
+  struct SharedLife;
 
   ThreadPool(std::size_t num_cores, std::size_t num_forks)
       : num_cores_(num_cores), num_forks_(num_forks) {}
@@ -181,13 +182,11 @@ class ThreadPool {
   bool closed_ = false;
 };
 
-// Where the shared pool lies. In a child it is made once more in the same place: nothing of the old
-// one is touched, nor memory allocated. When the program ends it is closed and stays in its place,
-// for threads that still encode.
-union ThreadPool::Shared {
-  ThreadPool pool;
-
-  Shared() : pool() {
+// From the making of the shared pool to the end of the program, when it is closed but stays in its
+// place, for threads that still encode. In a child it is made once more in the same place: nothing
+// of the old one is touched, nor memory allocated.
+struct ThreadPool::SharedLife {
+  explicit SharedLife(void* place) : pool(::new (place) ThreadPool()) {
 #if defined(__unix__) || defined(__APPLE__)
     ::pthread_atfork(nullptr, nullptr, [] {
       ThreadPool& old = shared();
@@ -197,14 +196,17 @@ union ThreadPool::Shared {
     });
 #endif
   }
-  Shared(const Shared&) = delete;
-  Shared& operator=(const Shared&) = delete;
-  ~Shared() { pool.close(); }
+  SharedLife(const SharedLife&) = delete;
+  SharedLife& operator=(const SharedLife&) = delete;
+  ~SharedLife() { pool->close(); }
+
+  ThreadPool* pool;
 };
 
 inline ThreadPool& ThreadPool::shared() {
-  static Shared shared;
-  return shared.pool;
+  alignas(ThreadPool) static std::byte place[sizeof(ThreadPool)];
+  static const SharedLife life(place);
+  return *std::launder(reinterpret_cast<ThreadPool*>(place));
 }
 
 // The calling thread and the workers it borrowed, for as long as this lives.

@@ -60,9 +60,10 @@ inline constexpr std::string_view kRebuildParameter = "torch._utils._rebuild_par
 inline constexpr std::string_view kTorchSize = "torch.Size";
 
 inline constexpr auto kTorchGlobals = [] {
-  std::array<std::string_view, kTorchStorageTypes.size() + 4> globals = {
+  constexpr std::size_t kOthers = 4;
+  std::array<std::string_view, kOthers + kTorchStorageTypes.size()> globals = {
       "collections.OrderedDict", kRebuildTensor, kRebuildParameter, kTorchSize};
-  std::transform(kTorchStorageTypes.begin(), kTorchStorageTypes.end(), globals.begin() + 4,
+  std::transform(kTorchStorageTypes.begin(), kTorchStorageTypes.end(), globals.begin() + kOthers,
                  [](const TorchStorageType& type) { return type.global; });
   return globals;
 }();

@@ -62,7 +62,7 @@ struct SentenceTransformersConfig {
 
   std::map<std::string, std::string> prompts;      // name to text, put in front of the input
   std::optional<std::string> default_prompt_name;  // one of prompts
-  std::string similarity_fn_name = "cosine";       // see metric_named()
+  std::string similarity_fn_name = "cosine";       // cosine, dot, euclidean or manhattan
   std::optional<std::size_t> truncate_dim;         // cut after the last module
 };
 

@@ -241,7 +241,7 @@ inline void read_model_options(const ModelFolder& folder, SentenceTransformersCo
   if (!path) return;
   const auto document = JsonDocument::read(*path);
   const JsonValue root = document.root();
-  if (root.contains("model_type")) {  // also where it is null
+  if (root.contains("model_type")) {  // null is another kind of model too, as there
     const JsonValue type = root.require("model_type", "\"SentenceTransformer\"");
     if (type.as_string() != "SentenceTransformer") throw type.error("\"SentenceTransformer\"");
   }

@@ -45,7 +45,8 @@ inline constexpr std::array<PoolingName, 9> kPoolingNames{{
 }};
 
 constexpr std::string_view name_of(Pooling pooling) noexcept {
-  return kPoolingNames[static_cast<std::size_t>(pooling)].name;
+  const auto i = static_cast<std::size_t>(pooling);
+  return i < kPoolingNames.size() ? kPoolingNames[i].name : std::string_view();
 }
 constexpr std::optional<Pooling> pooling_of(std::string_view name) noexcept {
   for (const auto& entry : kPoolingNames) {

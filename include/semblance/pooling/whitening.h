@@ -11,6 +11,7 @@
 
 #include "semblance/core/error.h"
 #include "semblance/core/executor.h"
+#include "semblance/core/moved_count.h"
 #include "semblance/pooling/whitening_transform.h"
 #include "semblance/tensor/tensor_view.h"
 
@@ -50,11 +51,11 @@ class WhiteningFit {
 
   void merge_pending(Executor& executor);
 
-  std::size_t num_merged_ = 0;
+  MovedCount num_merged_;
   std::vector<double> mean_;     // [input_size], of the merged rows
   std::vector<double> scatter_;  // [input_size, input_size], lower triangle: n times covariance
   std::vector<float> pending_;   // [kBlockRows, input_size]
-  std::size_t num_pending_ = 0;
+  MovedCount num_pending_;
 };
 
 namespace detail {
@@ -102,7 +103,7 @@ inline void WhiteningFit::add(MatrixView<const float> rows, Executor* executor) 
   for (std::size_t r = 0; r < rows.rows; ++r) {
     if (num_pending_ == kBlockRows) merge_pending(executor != nullptr ? *executor : here);
     std::copy_n(rows.row(r), rows.cols, pending_.data() + num_pending_ * input_size());
-    ++num_pending_;
+    num_pending_ += 1;
   }
 }
 

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -21,19 +23,30 @@ enum class Metric : std::uint8_t {
   cosine,     // a.b / (|a| |b|), in [-1, 1]; 0 when either vector is zero
   dot,        // a.b
   euclidean,  // -|a - b|
-  manhattan,  // -(the sum of the components' distances)
+  manhattan,  // -(|a1 - b1| + |a2 - b2| + ...)
 };
 
-// By the name that sentence-transformers gives it (LoadedModel::similarity_fn_name). Throws
-// std::invalid_argument for any other.
-inline Metric metric_named(std::string_view name) {
-  if (name == "cosine") return Metric::cosine;
-  if (name == "dot") return Metric::dot;
-  if (name == "euclidean") return Metric::euclidean;
-  if (name == "manhattan") return Metric::manhattan;
-  throw std::invalid_argument(
-      "similarity: expected one of cosine, dot, euclidean, manhattan; found \"" +
-      std::string(name) + '"');
+// As sentence-transformers names them (LoadedModel::similarity_fn_name).
+struct MetricName {
+  Metric metric;
+  std::string_view name;
+};
+inline constexpr std::array<MetricName, 4> kMetricNames{{
+    {Metric::cosine, "cosine"},
+    {Metric::dot, "dot"},
+    {Metric::euclidean, "euclidean"},
+    {Metric::manhattan, "manhattan"},
+}};
+
+constexpr std::string_view name_of(Metric metric) noexcept {
+  const auto i = static_cast<std::size_t>(metric);
+  return i < kMetricNames.size() ? kMetricNames[i].name : std::string_view();
+}
+constexpr std::optional<Metric> metric_of(std::string_view name) noexcept {
+  for (const auto& entry : kMetricNames) {
+    if (entry.name == name) return entry.metric;
+  }
+  return std::nullopt;
 }
 
 // Scores of one query against many rows. Every score of float32 vectors in this room comes from
@@ -41,11 +54,12 @@ inline Metric metric_named(std::string_view name) {
 // and in a search.
 //
 // Numeric contract: products and squared differences are the kernels' float32 fma on the 16-lane
-// tree, sums of distances its float32 additions; the division and the square roots are float64,
-// rounded to float32 once. Where a norm or a distance is so small or so large that float32 products
-// could underflow or overflow, the sums are taken in float64 instead, so cosine and Euclidean
-// scores hold for all finite vectors. What lies beyond float32 is infinite. A vector with NaN or
-// infinity scores NaN or infinity.
+// tree, sums of absolute differences its float32 additions; the division and the square roots are
+// float64, rounded to float32 once. Where a norm or a distance is so small or so large that float32
+// products could underflow or overflow, the sums are taken in float64 instead, so cosine and
+// Euclidean scores hold for all finite vectors; a sum of absolute differences has no partial sums
+// larger than itself. What lies beyond float32 is infinite. A vector with NaN or infinity scores
+// NaN or infinity.
 class RowScorer {
  public:
   // The query is not copied: [size] floats that outlive the scorer. Throws std::invalid_argument
@@ -121,6 +135,13 @@ inline float distance(const simd::Kernels& kernels, const float* a, const float*
   return static_cast<float>(is_plain(plain) ? plain : distance_float64(a, b, size));
 }
 
+inline void require_metric(Metric metric) {
+  if (!name_of(metric).empty()) return;
+  throw std::invalid_argument(
+      "metric: expected cosine, dot, euclidean or manhattan, found number " +
+      std::to_string(static_cast<int>(metric)));
+}
+
 inline void require_same_size(std::size_t a, std::size_t b) {
   if (a != b) {
     throw std::invalid_argument("vectors of " + std::to_string(a) + " and of " + std::to_string(b) +
@@ -132,7 +153,7 @@ inline void require_same_size(std::size_t a, std::size_t b) {
 
 inline RowScorer::RowScorer(Metric metric, std::span<const float> query)
     : metric_(metric), query_(query), kernels_(simd::kernels()) {
-  if (metric_ > Metric::manhattan) throw std::invalid_argument("similarity: not a metric");
+  detail::require_metric(metric_);
   if (metric_ == Metric::cosine) query_norm_ = norm(query);
 }
 

@@ -91,13 +91,11 @@ inline float manhattan_distance(std::span<const float> a, std::span<const float>
 }
 
 inline float similarity(std::span<const float> a, std::span<const float> b, Metric metric) {
-  switch (metric) {
-    case Metric::cosine: return cosine_similarity(a, b);
-    case Metric::dot: return dot_product(a, b);
-    case Metric::euclidean: return -euclidean_distance(a, b);
-    case Metric::manhattan: return -manhattan_distance(a, b);
-  }
-  throw std::invalid_argument("similarity: not a metric");
+  detail::require_metric(metric);
+  if (metric == Metric::dot) return dot_product(a, b);
+  if (metric == Metric::euclidean) return -euclidean_distance(a, b);
+  if (metric == Metric::manhattan) return -manhattan_distance(a, b);
+  return cosine_similarity(a, b);
 }
 
 inline Tensor<float> similarity(MatrixView<const float> a, MatrixView<const float> b, Metric metric,

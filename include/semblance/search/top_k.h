@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "semblance/core/executor.h"
+#include "semblance/core/moved_count.h"
 #include "semblance/search/best_hits.h"
 #include "semblance/search/block_scan.h"
 #include "semblance/search/row_scores.h"
@@ -22,14 +23,15 @@ namespace semblance {
 // is NaN is not found. Results are the same for any executor and any cutting into blocks.
 //
 // TopKSearch takes the rows block by block, so a corpus need not fit in memory: it keeps the
-// queries and k hits for each.
+// queries and, twice, k hits for each.
 class TopKSearch {
  public:
   //   queries [num_queries, size], copied
   TopKSearch(MatrixView<const float> queries, std::size_t k, Metric metric = Metric::cosine);
 
   // The next rows [num_rows, size] of the corpus, numbered on from the rows before. They are not
-  // kept. row_norms [num_rows] are their RowScorer::norm()s where the caller has them.
+  // kept. A call copies all hits, so blocks of rows are cheaper than rows one by one.
+  // row_norms [num_rows] are their RowScorer::norm()s where the caller has them.
   // On an exception the search is as before. Throws std::invalid_argument when the rows have
   // another size than the queries.
   void add_rows(MatrixView<const float> rows, Executor* executor = nullptr,
@@ -43,10 +45,10 @@ class TopKSearch {
   Tensor<float> queries_;
   std::vector<RowScorer> scorers_;
   std::vector<BestHits> best_;
-  std::vector<BestHits> next_best_;  // what best_ becomes
+  std::vector<BestHits> next_best_;  // room for those of the next add
   std::size_t k_;
   Metric metric_;
-  std::size_t num_rows_ = 0;
+  MovedCount num_rows_;
 };
 
 // All rows at hand: rows [num_rows, size].

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -54,6 +55,9 @@ class BertTokenizer {
   // Two texts; truncation takes tokens from the longer one first (longest_first).
   Encoding encode(std::string_view text, std::string_view pair,
                   const TokenizeOptions& options = {}) const;
+  // A pair is two arguments: two pointers in braces would be one std::string_view.
+  Encoding encode(std::initializer_list<std::string_view> texts,
+                  const TokenizeOptions& options = {}) const = delete;
 
   // The fast way for encoders: appends the input_ids of one text, and its token_type_ids where
   // asked. Unless the tokenizer has a word_splitter or added tokens that are sought in normalized

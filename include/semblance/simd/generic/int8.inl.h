@@ -264,8 +264,8 @@ struct Int8Tiles {
   }
 };
 
-// A call as it runs: chunk after chunk of the rows, through all panels each. What one row block
-// becomes is settled while the next one runs.
+// A call as it runs: chunk after chunk of the rows, through all panels each. A row block may be
+// finished while the next one runs.
 template <class Dot>
 class Int8Product {
   using Tiles = Int8Tiles<Dot>;
