@@ -1,3 +1,4 @@
 // refused: min and max must not be macros
+#include <algorithm>  // libstdc++'s own headers undefine both when the first of them comes
 #define min(a, b) ((a) < (b) ? (a) : (b))
-#include "semblance/core/error.h"
+#include "semblance/semblance.h"
