@@ -198,7 +198,7 @@ class Int8Attention {
 
  public:
   explicit Int8Attention(const AttentionCall& call) noexcept
-      : call_(call), sizes_(call.length, call.head_dim) {}
+      : softmax_(call.scale), call_(call), sizes_(call.length, call.head_dim) {}
 
   void run() noexcept {
     pack_int8_keys<Dot>(call_, sizes_.head_inputs, columns_, means_, keys_);
@@ -274,9 +274,9 @@ class Int8Attention {
     }
   }
 
+  const SoftmaxCodes<Dot> softmax_;
   const AttentionCall& call_;
   const Int8AttentionScratch<Dot, ProductDot> sizes_;
-  const SoftmaxCodes<Dot> softmax_{call_.scale};
   const std::size_t score_stride_ = score_stride(sizes_.padded);
   const std::size_t row_bytes_ = int8_row_bytes<Dot>(sizes_.padded);
 
@@ -289,9 +289,9 @@ class Int8Attention {
   float* const means_ = reinterpret_cast<float*>(high_ + sizes_.inputs + sizes_.unpacked);
 
   // Of the rows of a block.
-  alignas(64) float scales_[kMostRows];
-  alignas(64) float low_scales_[kMostRows];
-  alignas(64) std::int32_t zeros_[kMostRows];
+  float scales_[kMostRows];
+  float low_scales_[kMostRows];
+  std::int32_t zeros_[kMostRows];
   float factors_[kMostRows];
 };
 
