@@ -57,7 +57,7 @@ TEST_P(GoldenFolder, LoadsAsAutoTokenizerLoadsIt) {
   for (std::size_t i = 0; i < config.added_tokens.size(); ++i) {
     const AddedToken& t = config.added_tokens[i];
     added.push_back({loaded.tokenizer.added_token_id(i), t.content, t.single_word, t.lstrip,
-                     t.rstrip, t.normalized, t.special});
+                     t.rstrip, t.is_normalized(), t.special});
   }
   std::sort(added.begin(), added.end());
   EXPECT_EQ(json(added), GetParam().at("added"));
@@ -89,11 +89,16 @@ std::string complaint_about_config(const std::string& config) {
   return complaint(
       {{"vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\na\n"}, {"tokenizer_config.json", config}});
 }
-// With one value of a good tokenizer.json replaced.
-std::string complaint_about(const std::string& pointer, const json& value) {
+// With one value of a good tokenizer.json replaced, read as it is written or for BertTokenizer.
+std::string with_value(const std::string& pointer, const json& value) {
   json document = tokenizer_json();
   document[json::json_pointer(pointer)] = value;
-  return complaint({{"tokenizer.json", document.dump()}});
+  return document.dump();
+}
+const std::pair<std::string, std::string> kAsWritten = {
+    "tokenizer_config.json", R"({"tokenizer_class": "PreTrainedTokenizerFast"})"};
+std::string complaint_about(const std::string& pointer, const json& value) {
+  return complaint({{"tokenizer.json", with_value(pointer, value)}, kAsWritten});
 }
 
 TEST(LoadTokenizer, RefusesOtherKindsByName) {
@@ -121,6 +126,72 @@ TEST(LoadTokenizer, RefusesOtherKindsByName) {
                        {"config.json", R"({"model_type": "roformer"})"}}),
             "tokenizer_config.json: \"tokenizer_class\": expected BertTokenizer, found "
             "\"RoFormerTokenizer\"");
+}
+
+TEST(LoadTokenizer, ABertTokenizerTakesNothingButTokensFromTokenizerJson) {
+  const auto ids = [](const std::string& tokenizer_json) {
+    const testing::TempFolder folder;
+    folder.write("tokenizer.json", tokenizer_json);
+    folder.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
+    return load_tokenizer(folder.path()).tokenizer.encode("A ab [MASK] b").input_ids;
+  };
+  const auto expected = ids(tokenizer_json().dump());
+  EXPECT_GT(expected.size(), 4u);
+  for (const auto& [pointer, value] : std::vector<std::pair<std::string, json>>{
+           {"/normalizer", {{"type", "NFKC"}}},
+           {"/normalizer", nullptr},
+           {"/pre_tokenizer", {{"type", "Whitespace"}}},
+           {"/pre_tokenizer", nullptr},
+           {"/post_processor", {{"type", "RobertaProcessing"}}},
+           {"/model/type", "WordLevel"},
+           {"/model/unk_token", "<unk>"}}) {
+    EXPECT_EQ(ids(with_value(pointer, value)), expected) << pointer << ' ' << value;
+  }
+  EXPECT_EQ(complaint({{"tokenizer.json", with_value("/model/type", "BPE")}}),
+            "tokenizer.json: \"model.type\": expected WordPiece, found \"BPE\"");
+  EXPECT_EQ(complaint({{"tokenizer.json", with_value("/model/vocab", json::array())}}),
+            "tokenizer.json: \"model.vocab\": expected an object, found an array");
+  EXPECT_EQ(complaint({{"tokenizer.json", with_value("/truncation", {{"direction", "Left"}})}}),
+            "tokenizer.json: \"truncation.direction\": expected \"Right\", found \"Left\"");
+}
+
+// As with the package's AddedToken: whether it is normalized is settled when it is known to be
+// special, unless it is written.
+TEST(LoadTokenizer, ANamedTokenIsSoughtInTheTextUnlessItIsSaidToBeNormalized) {
+  const auto ids = [](const std::string& token) {
+    const testing::TempFolder folder;
+    folder.write("vocab.txt", "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n");
+    folder.write("tokenizer_config.json", "{\"mask_token\": " + token + "}");
+    return load_tokenizer(folder.path()).tokenizer.encode("a [mask] [MASK]").input_ids;
+  };
+  using Ids = std::vector<std::int32_t>;
+  EXPECT_EQ(ids(R"({"content": "[MASK]", "lstrip": true})"), (Ids{2, 5, 1, 1, 1, 4, 3}));
+  EXPECT_EQ(ids(R"({"content": "[MASK]", "normalized": true})"), (Ids{2, 5, 4, 4, 3}));
+}
+
+// The ids and offsets are those of transformers 5.24.
+TEST(LoadTokenizer, OfTwoTokensAlikeTheLastOneCounts) {
+  const auto encode = [](const std::string& vocabulary, const std::string& config,
+                         const std::string& added_tokens, const std::string& text) {
+    const testing::TempFolder folder;
+    folder.write("vocab.txt", vocabulary);
+    folder.write("tokenizer_config.json", config);
+    folder.write("added_tokens.json", added_tokens);
+    return load_tokenizer(folder.path()).tokenizer.encode(text);
+  };
+  using Ids = std::vector<std::int32_t>;
+  const std::string plain = "[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\nb\n";
+  const std::string spaced = R"({"content": "[MASK]", "lstrip": true, "normalized": false})";
+  const auto mask =
+      encode(plain, "{\"mask_token\": " + spaced + R"(, "additional_special_tokens": ["[MASK]"]})",
+             "{}", "a [MASK] b");
+  EXPECT_EQ(mask.input_ids, (Ids{2, 5, 4, 6, 3}));
+  EXPECT_EQ(mask.offsets[2].begin, 2u);
+  // A line that comes twice leaves the vocabulary with fewer tokens than ids.
+  EXPECT_EQ(encode("a\na\nb\nx\n[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", "{}", R"({"<new>": 9})",
+                   "a [MASK] <new> b")
+                .input_ids,
+            (Ids{6, 1, 8, 5, 5, 5, 2, 7}));
 }
 
 TEST(LoadTokenizer, RefusesSettingsThatWouldChangeIds) {
@@ -173,10 +244,10 @@ TEST(LoadTokenizer, ATemplateCannotGrowBeyondItsFile) {
   for (std::size_t i = 0; i < many; ++i) single.push_back(piece);
   const std::string expected =
       "tokenizer.json: \"post_processor.single\": expected at most 1024 tokens, found an array";
-  EXPECT_EQ(complaint({{"tokenizer.json", document.dump()}}), expected);
+  EXPECT_EQ(complaint({{"tokenizer.json", document.dump()}, kAsWritten}), expected);
   single = json::array();
   for (std::size_t i = 0; i < 2 * many; ++i) single.push_back(piece);
-  EXPECT_EQ(complaint({{"tokenizer.json", document.dump()}}), expected);
+  EXPECT_EQ(complaint({{"tokenizer.json", document.dump()}, kAsWritten}), expected);
 }
 
 TEST(LoadTokenizer, AFolderWithoutAVocabularyIsAFileError) {
@@ -188,7 +259,7 @@ TEST(LoadTokenizer, ModelMaxLengthMayBeAstronomical) {
   const auto length = [](const std::string& value) {
     const testing::TempFolder folder;
     folder.write("vocab.txt", "[UNK]\n[CLS]\n[SEP]\n");
-    folder.write("tokenizer_config.json", "{\"model_max_length\": " + value + "}");
+    folder.write("tokenizer_config.json", "{\"model_max_length\": " + value + ", \"max_len\": 6}");
     return load_tokenizer(folder.path()).model_max_length;
   };
   EXPECT_EQ(length("512"), 512U);

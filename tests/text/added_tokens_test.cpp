@@ -86,5 +86,19 @@ TEST(AssignIds, KnownTokensKeepTheirIdAndOthersFollowTheNumberOfTokens) {
   EXPECT_TRUE(tokens[1].special);
 }
 
+TEST(AssignIds, OfTwoTokensWithOneIdTheLaterStays) {
+  Vocabulary vocabulary;
+  vocabulary.add("a", 0);
+  vocabulary.add("b", 2);
+  std::vector<AddedToken> tokens{{.content = "b"}, {.content = "n"}, {.content = "m"}};
+  EXPECT_EQ(assign_ids(tokens, vocabulary), (std::vector<std::int32_t>{2, 3}));
+  EXPECT_EQ(tokens[0].content, "n");
+  tokens = {{.content = "n"}, {.content = "m"}, {.content = "b"}};
+  EXPECT_EQ(assign_ids(tokens, vocabulary), (std::vector<std::int32_t>{3, 2}));
+  EXPECT_EQ(tokens[1].content, "b");
+  tokens = {{.content = "b"}, {.content = "n"}, {.content = "b"}};
+  EXPECT_EQ(assign_ids(tokens, vocabulary), (std::vector<std::int32_t>{2}));
+}
+
 }  // namespace
 }  // namespace semblance

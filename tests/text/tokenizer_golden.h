@@ -42,7 +42,7 @@ inline TokenizerConfig config_of(const nlohmann::json& setting) {
                                    .single_word = token.at("single_word"),
                                    .lstrip = token.at("lstrip"),
                                    .rstrip = token.at("rstrip"),
-                                   .normalized = token.at("normalized"),
+                                   .normalized = token.at("normalized").get<bool>(),
                                    .special = token.at("special")});
   }
   if (!setting.value("bare", false)) {

@@ -10,7 +10,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -33,7 +32,8 @@ inline constexpr std::array<std::string_view, 7> kSpecialTokenKeys = {
 //   the last word on the names, and added_tokens.json and then tokenizer.json's added_tokens settle
 //   the matching;
 // - what tokenizer.json has already is not added again; then come added tokens by id,
-//   special tokens in the order of their keys, and extra special tokens.
+//   special tokens in the order of their keys, and extra special tokens. Of those two kinds a
+//   spelling may come again, to be matched in another way: the last one counts.
 //
 // Files may hold millions of tokens: every search is by tree, none runs over all of them.
 class SpecialTokens {
@@ -96,27 +96,31 @@ class SpecialTokens {
       if (token.content.empty()) return;
       tokens.push_back(token);
       tokens.back().special |= special;
-      contents.insert(token.content);
     };
     const std::set<std::string> names = named_contents();
     for (const auto& [id, token] : decoder_) {
-      if (!there.contains(token)) append(token, names.contains(token.content));
+      if (there.contains(token)) continue;
+      append(token, names.contains(token.content));
+      contents.insert(token.content);
     }
+    std::set<AddedToken, Less> added;
+    const auto is_new = [&](const AddedToken& token) {
+      return !contents.contains(token.content) && added.insert(token).second;
+    };
     for (const AddedToken* token : named_in_order()) {
-      if (!contents.contains(token->content)) append(*token, true);
+      if (is_new(*token)) append(*token, true);
     }
     if (!extra_) return;
     for (const AddedToken& token : *extra_) {
-      if (!contents.contains(token.content)) append(token, false);
+      if (is_new(token)) append(token, false);
     }
   }
 
  private:
   struct Less {
-    static auto parts(const AddedToken& t) {
-      return std::tie(t.content, t.single_word, t.lstrip, t.rstrip, t.normalized, t.special);
+    bool operator()(const AddedToken& a, const AddedToken& b) const {
+      return a.parts() < b.parts();
     }
-    bool operator()(const AddedToken& a, const AddedToken& b) const { return parts(a) < parts(b); }
   };
   struct Named {
     std::string key;

@@ -45,7 +45,7 @@ struct LoadedTokenizer {
 // - the vocabulary from tokenizer.json, else from vocab.txt;
 // - tokenizer_class BertTokenizer or one like it (also where no file names a class): all the
 //   rest from tokenizer_config.json or BertTokenizer's defaults. tokenizer.json's normalizer,
-//   post-processor and WordPiece parameters do not count then, even where they say otherwise;
+//   pre-tokenizer, post-processor and WordPiece parameters do not count then, whatever they are;
 // - tokenizer_class PreTrainedTokenizerFast, TokenizersBackend or one that transformers does not
 //   know: tokenizer.json as it is written.
 //
@@ -126,8 +126,9 @@ inline std::string tokenizer_class_of(const ModelFolder& folder,
 inline std::optional<std::size_t> model_max_length_from(const JsonValue& config) {
   constexpr double kAstronomical = 1e15;
   for (const char* key : {"model_max_length", "max_len"}) {
+    if (!config.contains(key)) continue;
     const auto value = config.find(key);
-    if (!value) continue;
+    if (!value) return std::nullopt;  // null: no limit, whatever the older key says
     const double length = value->as_number();
     if (length >= kAstronomical) return std::nullopt;
     if (length < 1 || length != std::floor(length)) throw value->error("a positive integer");
@@ -203,8 +204,9 @@ inline TokenizerConfig bert_config(TokenizerJson json, const TokenizerSettings& 
   tokens.append_to(config.added_tokens);
   config.normalizer = normalizer_from_config(settings.config);
   config.wordpiece = WordPieceOptions{.unk_token = tokens.content("unk_token")};
-  const std::vector<std::int32_t> ids = assign_ids(config.added_tokens, config.vocabulary);
-  config.post_processor = bert_template(tokens, config.added_tokens, ids, folder);
+  std::vector<AddedToken> added_tokens = config.added_tokens;
+  const std::vector<std::int32_t> ids = assign_ids(added_tokens, config.vocabulary);
+  config.post_processor = bert_template(tokens, added_tokens, ids, folder);
   return config;
 }
 
@@ -242,7 +244,8 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
   }
   TokenizerJson json;
   if (json_path) {
-    json = read_tokenizer_json(source);
+    json = kind == TokenizerKind::bert ? read_tokenizer_json_vocabulary(source)
+                                       : read_tokenizer_json(source);
   } else {
     json.config.vocabulary = read_vocabulary(source);
   }

@@ -38,8 +38,8 @@ inline void require_type(const JsonValue& part, std::string_view type) {
   if (found.as_string() != type) throw found.error(type);
 }
 
-// {"content": ..., "lstrip": ..., ...}; what is absent is false, and `normalized` is then the
-// opposite of special, as in the package's AddedToken.
+// {"content": ..., "lstrip": ..., ...}; what is absent is false, but for `normalized`, which is
+// then settled when it is known whether the token is special, as in the package's AddedToken.
 inline AddedToken added_token_from_json(const JsonValue& object,
                                         std::optional<bool> special = std::nullopt) {
   AddedToken token;
@@ -48,7 +48,7 @@ inline AddedToken added_token_from_json(const JsonValue& object,
   token.lstrip = object.optional_boolean("lstrip").value_or(false);
   token.rstrip = object.optional_boolean("rstrip").value_or(false);
   token.special = special ? *special : object.optional_boolean("special").value_or(false);
-  token.normalized = object.optional_boolean("normalized").value_or(!token.special);
+  token.normalized = object.optional_boolean("normalized");
   return token;
 }
 
@@ -172,8 +172,12 @@ inline JsonDocument read_with_vocabulary(const FileSource& source, Vocabulary& v
   return document;
 }
 
-inline void read_wordpiece_model(const JsonValue& root, TokenizerConfig& config) {
-  const JsonValue model = root.require("model", "a WordPiece model");
+inline void require_vocabulary(const JsonValue& model) {
+  const JsonValue vocab = model.require("vocab", "an object of tokens and their ids");
+  if (!vocab.is_object()) throw vocab.error("an object");
+}
+
+inline void read_wordpiece_model(const JsonValue& model, TokenizerConfig& config) {
   if (const auto type = model.find("type"); type && type->as_string() != "WordPiece") {
     throw type->error("WordPiece");
   }
@@ -181,8 +185,22 @@ inline void read_wordpiece_model(const JsonValue& root, TokenizerConfig& config)
   config.wordpiece.continuing_subword_prefix = model.require_string("continuing_subword_prefix");
   config.wordpiece.max_input_chars_per_word =
       model.require_size("max_input_chars_per_word", 0, std::numeric_limits<std::int64_t>::max());
-  const JsonValue vocab = model.require("vocab", "an object of tokens and their ids");
-  if (!vocab.is_object()) throw vocab.error("an object");
+}
+
+inline void refuse_truncation_of_the_front(const JsonValue& root) {
+  const auto truncation = root.find("truncation");
+  const auto direction = truncation ? truncation->find("direction") : std::nullopt;
+  if (direction && direction->as_string() != "Right") throw direction->error("\"Right\"");
+}
+
+inline void read_added_tokens(const JsonValue& root, TokenizerJson& json) {
+  const auto added = root.find("added_tokens");
+  if (!added) return;
+  for (const JsonValue& value : added->elements()) {
+    AddedToken token = added_token_from_json(value);
+    json.config.added_tokens.push_back(token);
+    json.added_tokens.emplace_back(token_id(value.require("id", "an integer")), std::move(token));
+  }
 }
 
 }  // namespace detail
@@ -194,24 +212,35 @@ inline TokenizerJson read_tokenizer_json(const FileSource& source) {
   TokenizerJson result;
   const JsonDocument document = detail::read_with_vocabulary(source, result.config.vocabulary);
   const JsonValue root = document.root();
-  detail::read_wordpiece_model(root, result.config);
+  const JsonValue model = root.require("model", "a WordPiece model");
+  detail::read_wordpiece_model(model, result.config);
+  detail::require_vocabulary(model);
   result.config.normalizer = detail::normalizer_from_json(root);
   detail::require_type(root.require("pre_tokenizer", "BertPreTokenizer"), "BertPreTokenizer");
   result.config.post_processor = detail::post_processor_from_json(root);
-  if (const auto truncation = root.find("truncation")) {
-    const auto direction = truncation->find("direction");
-    if (direction && direction->as_string() != "Right") throw direction->error("\"Right\"");
-  }
+  detail::refuse_truncation_of_the_front(root);
   if (const auto padding = root.find("padding")) {
     result.pad_token = padding->optional_string("pad_token");
   }
-  if (const auto added = root.find("added_tokens")) {
-    for (const JsonValue& token : added->elements()) {
-      result.added_tokens.emplace_back(detail::token_id(token.require("id", "an integer")),
-                                       detail::added_token_from_json(token));
-    }
+  detail::read_added_tokens(root, result);
+  return result;
+}
+
+// The vocabulary and the added tokens alone, which is all that transformers' BertTokenizer takes of
+// the file: its other parts may be of any kind, but for truncation as above and a model of pieces
+// that are no words. Throws FileError, FormatError, ConfigError.
+inline TokenizerJson read_tokenizer_json_vocabulary(const FileSource& source) {
+  TokenizerJson result;
+  const JsonDocument document = detail::read_with_vocabulary(source, result.config.vocabulary);
+  const JsonValue root = document.root();
+  const JsonValue model = root.require("model", "a WordPiece model");
+  const auto type = model.find("type");
+  if (type && type->as_string() != "WordPiece" && type->as_string() != "WordLevel") {
+    throw type->error("WordPiece");
   }
-  for (const auto& [id, token] : result.added_tokens) result.config.added_tokens.push_back(token);
+  detail::require_vocabulary(model);
+  detail::refuse_truncation_of_the_front(root);
+  detail::read_added_tokens(root, result);
   return result;
 }
 

@@ -9,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
+#include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -25,33 +27,53 @@ struct AddedToken {
   bool single_word = false;  // not beside a word character
   bool lstrip = false;       // takes the whitespace before it along
   bool rstrip = false;       // takes the whitespace after it along
-  bool normalized = true;    // sought, normalized itself, in the normalized text; else in the text
+  // Sought, normalized itself, in the normalized text; else in the text. Absent: so unless special.
+  std::optional<bool> normalized = {};
   bool special = false;
-  friend bool operator==(const AddedToken&, const AddedToken&) = default;
+
+  bool is_normalized() const noexcept { return normalized.value_or(!special); }
+  // What tells one from another.
+  auto parts() const noexcept {
+    return std::tuple(std::string_view(content), single_word, lstrip, rstrip, is_normalized(),
+                      special);
+  }
+  friend bool operator==(const AddedToken& a, const AddedToken& b) noexcept {
+    return a.parts() == b.parts();
+  }
 };
 
 // Drops empty tokens, lets a token given again replace the earlier one, and gives each its id: the
 // vocabulary's, or else the next one counted from the number of the vocabulary's tokens (not from
-// its largest id), as the reference does.
+// its largest id), as the reference does. Of two that come to one id so, the later one stays.
 inline std::vector<std::int32_t> assign_ids(std::vector<AddedToken>& tokens,
                                             const Vocabulary& vocabulary) {
   std::vector<AddedToken> distinct;
   std::vector<std::int32_t> ids;
   Vocabulary places;
+  std::unordered_map<std::int32_t, std::size_t> last_places;  // by id
   auto next = static_cast<std::int32_t>(vocabulary.size());
   for (AddedToken& token : tokens) {
     if (token.content.empty()) continue;
     if (const std::optional<std::int32_t> place = places.id(token.content)) {
-      distinct[static_cast<std::size_t>(*place)] = std::move(token);
+      const auto i = static_cast<std::size_t>(*place);
+      distinct[i] = std::move(token);
+      last_places[ids[i]] = i;
       continue;
     }
     const std::optional<std::int32_t> known = vocabulary.id(token.content);
     ids.push_back(known ? *known : next++);
+    last_places[ids.back()] = distinct.size();
     places.add(token.content, static_cast<std::int32_t>(distinct.size()));
     distinct.push_back(std::move(token));
   }
-  tokens = std::move(distinct);
-  return ids;
+  tokens.clear();
+  std::vector<std::int32_t> token_ids;
+  for (std::size_t i = 0; i < distinct.size(); ++i) {
+    if (last_places[ids[i]] != i) continue;
+    tokens.push_back(std::move(distinct[i]));
+    token_ids.push_back(ids[i]);
+  }
+  return token_ids;
 }
 
 // Finds added tokens: at each place the longest, from left to right without overlap.

@@ -135,7 +135,7 @@ inline BertTokenizer::BertTokenizer(TokenizerConfig config)
   raw_matcher_ = make_matcher(false);
   normalized_matcher_ = make_matcher(true);
   for (const AddedToken& token : config_.added_tokens) {
-    raw_needs_repair_ |= !token.normalized && has_replacement_character(token.content);
+    raw_needs_repair_ |= !token.is_normalized() && has_replacement_character(token.content);
   }
 }
 
@@ -175,7 +175,7 @@ inline AddedTokenMatcher BertTokenizer::make_matcher(bool normalized) const {
   std::vector<AddedTokenMatcher::Pattern> patterns;
   for (std::size_t i = 0; i < config_.added_tokens.size(); ++i) {
     const AddedToken& token = config_.added_tokens[i];
-    if (token.normalized != normalized) continue;
+    if (token.is_normalized() != normalized) continue;
     texts.push_back(normalized ? normalizer_.normalize(token.content) : token.content);
     patterns.push_back({{}, added_ids_[i], token.single_word, token.lstrip, token.rstrip});
   }
