@@ -187,6 +187,11 @@ TEST(LoadTokenizer, OfTwoTokensAlikeTheLastOneCounts) {
              "{}", "a [MASK] b");
   EXPECT_EQ(mask.input_ids, (Ids{2, 5, 4, 6, 3}));
   EXPECT_EQ(mask.offsets[2].begin, 2u);
+  // An extra token that has a name is special, as the named one is.
+  const std::string twice = R"({"cls_token": "Foo", "extra_special_tokens": )"
+                            R"([{"__type": "AddedToken", "content": "Foo"}]})";
+  EXPECT_EQ(encode(plain + "Foo\nf\n##o\n", twice, "{}", "a foo").input_ids,
+            (Ids{7, 5, 8, 9, 9, 3}));
   // A line that comes twice leaves the vocabulary with fewer tokens than ids.
   EXPECT_EQ(encode("a\na\nb\nx\n[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\n", "{}", R"({"<new>": 9})",
                    "a [MASK] <new> b")

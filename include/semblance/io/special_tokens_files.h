@@ -112,7 +112,7 @@ class SpecialTokens {
     }
     if (!extra_) return;
     for (const AddedToken& token : *extra_) {
-      if (is_new(token)) append(token, false);
+      if (is_new(token)) append(token, names.contains(token.content));
     }
   }
 
