@@ -65,7 +65,10 @@ class Batcher {
         num_threads_(options.num_threads != 0 ? options.num_threads
                                               : semblance::available_cores()) {
     try {
-      while (threads_.size() < num_threads_) threads_.emplace_back([this] { run(); });
+      while (threads_.size() < num_threads_) {
+        Room room(options_.max_batch_tokens);
+        threads_.emplace_back([this, room = std::move(room)]() mutable { run(room); });
+      }
     } catch (...) {
       end();
       throw;
@@ -145,11 +148,17 @@ class Batcher {
 
   // What fails for want of memory fails the requests of a batch, not the thread: that which must
   // not fail has its room from the start.
-  void run() {
+  struct Room {
+    explicit Room(std::size_t max_texts) {
+      batch.reserve(max_texts);
+      done.reserve(max_texts);
+    }
     std::vector<Item> batch;
     std::vector<Job*> done;
-    batch.reserve(options_.max_batch_tokens);
-    done.reserve(options_.max_batch_tokens);
+  };
+
+  void run(Room& room) {
+    auto& [batch, done] = room;
     std::vector<std::int32_t> input_ids;
     std::vector<std::size_t> starts;
     std::vector<float> embeddings;

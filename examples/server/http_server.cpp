@@ -14,7 +14,10 @@
 #include <cstring>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <system_error>
+
+#include "request_head.h"
 
 namespace server {
 namespace {
@@ -42,14 +45,19 @@ class Connection : public httplib::Stream {
     return first_ != last_ || comes_to(socket_, POLLIN, timeout_ms, ended_);
   }
 
-  // A request begins that has so many bytes at most and is to be here in time.
-  void begin_request(std::size_t most_bytes, Clock::time_point deadline) {
+  // A request begins that has so many bytes at most.
+  void begin_request(std::size_t most_bytes) {
     begin_ = num_read_;
     most_bytes_ = most_bytes;
-    deadline_ = deadline;
+    head_ = {};
+    reading_ends_ = Clock::now() + kMostTime;
+    sending_ends_.reset();
   }
   // Bytes read since then.
   std::size_t request_bytes() const noexcept { return num_read_ - begin_; }
+  // Bytes that have come and were not read yet; there may be more.
+  std::size_t num_buffered() const noexcept { return last_ - first_; }
+  bool has_plain_head() const noexcept { return head_.is_plain(); }
 
   // Sends what was written.
   bool flush() {
@@ -79,6 +87,7 @@ class Connection : public httplib::Stream {
     }
     const std::size_t count = std::min({size, last_ - first_, most_bytes_ - request_bytes()});
     std::memcpy(to, received_.data() + first_, count);
+    head_.take({to, count});
     first_ += count;
     num_read_ += count;
     return static_cast<ssize_t>(count);
@@ -102,7 +111,8 @@ class Connection : public httplib::Stream {
 
  private:
   static constexpr std::size_t kTogether = std::size_t{1} << 16;  // bytes that are sent at once
-  static constexpr std::chrono::milliseconds kPause{10'000};      // between bytes of a request
+  static constexpr std::chrono::seconds kMostTime{60};            // of a request, and of its answer
+  static constexpr std::chrono::milliseconds kPause{10'000};      // between bytes of either
 
   // As ::recv(); negative with errno EAGAIN where nothing is there.
   ssize_t receive() {
@@ -117,23 +127,32 @@ class Connection : public httplib::Stream {
     for (;;) {
       const ssize_t count = receive();
       if (count >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK)) return count;
-      const auto left = std::min(
-          kPause, std::chrono::duration_cast<std::chrono::milliseconds>(deadline_ - Clock::now()));
-      if (left.count() <= 0 || !comes_to(socket_, POLLIN, static_cast<int>(left.count()), ended_)) {
-        return -1;
-      }
+      const int wait_ms = pause_before(reading_ends_);
+      if (wait_ms == 0 || !comes_to(socket_, POLLIN, wait_ms, ended_)) return -1;
     }
   }
 
-  bool send(const char* from, std::size_t size) const {
+  bool send(const char* from, std::size_t size) {
+    if (!sending_ends_) sending_ends_ = Clock::now() + kMostTime;
     while (size != 0) {
-      const ssize_t count = ::send(socket_, from, size, 0);
+      const ssize_t count = ::send(socket_, from, size, MSG_DONTWAIT);
       if (count < 0 && errno == EINTR) continue;
-      if (count < 0) return false;
-      from += count;
-      size -= static_cast<std::size_t>(count);
+      if (count >= 0) {
+        from += count;
+        size -= static_cast<std::size_t>(count);
+        continue;
+      }
+      if (errno != EAGAIN && errno != EWOULDBLOCK) return false;
+      const int wait_ms = pause_before(*sending_ends_);
+      if (wait_ms == 0 || !comes_to(socket_, POLLOUT, wait_ms)) return false;
     }
     return true;
+  }
+
+  // Milliseconds that may be waited for what must have come by `end`; 0 from then on.
+  static int pause_before(Clock::time_point end) {
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Clock::now());
+    return static_cast<int>(std::clamp(left, std::chrono::milliseconds(0), kPause).count());
   }
 
   socket_t socket_;
@@ -144,7 +163,9 @@ class Connection : public httplib::Stream {
   std::size_t num_read_ = 0;
   std::size_t begin_ = 0;  // of the request, counted as num_read_ is
   std::size_t most_bytes_ = 0;
-  Clock::time_point deadline_;
+  RequestHead head_;
+  Clock::time_point reading_ends_;
+  std::optional<Clock::time_point> sending_ends_;  // once the answer is begun
   std::string written_;
 };
 
@@ -167,7 +188,8 @@ std::optional<std::size_t> body_bytes(const httplib::Request& request) {
 
 // Takes out of a head what the library would act upon and this server does not offer.
 void simplify(httplib::Request& request) {
-  for (const char* name : {"Range", "Accept-Encoding", "Content-Type", HttpServer::kEncodedBody}) {
+  for (const char* name : {"Range", "Accept-Encoding", "Content-Type", HttpServer::kEncodedBody,
+                           HttpServer::kDoubtfulHead}) {
     request.headers.erase(name);
   }
   request.ranges.clear();
@@ -191,6 +213,14 @@ bool asks_to_close(const httplib::Request& request) {
 
 HttpServer::HttpServer(std::size_t max_body) : max_body_(max_body) {
   set_payload_max_length(max_body);
+  set_pre_routing_handler([](const httplib::Request& request, httplib::Response& response) {
+    if (!request.has_header(kDoubtfulHead)) return HandlerResponse::Unhandled;
+    response.status = 400;
+    return HandlerResponse::Handled;
+  });
+  set_post_routing_handler([](const httplib::Request&, httplib::Response& response) {
+    if (response.get_header_value("Connection") == "close") response.headers.erase("Keep-Alive");
+  });
   if (::pipe(ended_) != 0) throw std::system_error(errno, std::generic_category(), "pipe");
 }
 
@@ -208,21 +238,23 @@ void HttpServer::end() {
 
 bool HttpServer::process_and_close_socket(socket_t socket) {
   constexpr std::size_t kMostHeadBytes = std::size_t{1} << 16;
-  constexpr std::chrono::seconds kMostReading{60};
   Connection connection(socket, ended_[0]);
   const int timeout_ms = static_cast<int>(keep_alive_timeout_sec_ * 1000);
   bool good = false;
-  for (std::size_t left = keep_alive_max_count_; left != 0 && svr_sock_ != INVALID_SOCKET; --left) {
+  for (std::size_t left = keep_alive_max_count_; left != 0; --left) {
     if (!connection.await(timeout_ms)) break;
-    connection.begin_request(kMostHeadBytes + max_body_, Clock::now() + kMostReading);
+    connection.begin_request(kMostHeadBytes + max_body_);
     std::optional<std::size_t> whole;  // bytes of the request
     bool closing = false;
     // Not called for a head that the library refuses.
     const auto read_head = [&](httplib::Request& request) {
       whole = body_bytes(request);
+      const bool is_last = svr_sock_ == INVALID_SOCKET && connection.num_buffered() <= whole;
+      const bool is_doubtful = !connection.has_plain_head();
       if (whole) *whole += connection.request_bytes();
-      closing = closing || !whole || asks_to_close(request);
+      closing = closing || !whole || is_last || is_doubtful || asks_to_close(request);
       simplify(request);
+      if (is_doubtful) request.set_header(kDoubtfulHead, "1");
       if (closing) {
         request.headers.erase("Connection");
         request.set_header("Connection", "close");  // which the answer then says too

@@ -13,20 +13,23 @@ namespace server {
 // the head of an answer apart from its body.
 //
 // A request is bounded here whatever it says of its own length: in bytes, as they come, and in the
-// time that they take. After one whose end is in doubt the connection is closed, so that nothing of
-// it can pass for the next. Bodies are taken as they are, of whatever Content-Type; answers are
-// whole and not compressed, whatever Range and Accept-Encoding ask for.
+// time that they take; so is the time for which an answer is sent. A head that others may read
+// otherwise (RequestHead) is refused, and after a request whose end is in doubt the connection is
+// closed, so that nothing of it can pass for the next. Bodies are taken as they are, of whatever
+// Content-Type; answers are whole and not compressed, whatever a Range and Accept-Encoding ask for.
 class HttpServer : public httplib::Server {
  public:
   // What the routes see in the place of Content-Encoding: the body is still encoded.
   static constexpr const char* kEncodedBody = "X-Encoded-Body";
+  // That a head is to be refused.
+  static constexpr const char* kDoubtfulHead = "X-Doubtful-Head";
 
   //   max_body  bytes of a request's body
   explicit HttpServer(std::size_t max_body);
   ~HttpServer() override;
 
   // Takes no more connections and ends those that are idle or still send a request; requests that
-  // are there get their answers.
+  // are there get their answers, also on connections that wait for a thread.
   void end();
 
  private:

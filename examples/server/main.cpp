@@ -15,6 +15,7 @@
 #include <exception>
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -24,6 +25,7 @@
 #include "../program/number_check.h"
 #include "../program/utf8_text.h"
 #include "batcher.h"
+#include "connection_threads.h"
 #include "http_server.h"
 #include "routes.h"
 #include "semblance/loaded_model.h"
@@ -47,7 +49,8 @@ struct Options {
 // A folder's own name, also where the path says "." or ends in a slash.
 std::string own_name(const std::string& path) {
   std::error_code error;
-  const auto whole = std::filesystem::weakly_canonical(path, error);
+  auto whole = std::filesystem::absolute(path, error).lexically_normal();
+  if (!whole.has_filename()) whole = whole.parent_path();
   return program::repaired_utf8((error ? std::filesystem::path(path) : whole).filename().string());
 }
 
@@ -83,9 +86,9 @@ int listen_at(server::HttpServer& http, const std::string& host, int port) {
   return bound;
 }
 
-// Answers until one of the signals comes, and finishes the requests that are open. False where
-// listening ended with an error.
-bool serve(server::HttpServer& http, const sigset_t& signals) {
+// Answers until one of the signals comes, and finishes the requests that are open. Throws
+// semblance::Error where listening ends by itself.
+void serve(server::HttpServer& http, const sigset_t& signals) {
   std::atomic<bool> stopping{false};
   std::atomic<bool> ended{false};
   std::thread ending([&] {
@@ -101,14 +104,19 @@ bool serve(server::HttpServer& http, const sigset_t& signals) {
     ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     while (!ended) std::this_thread::sleep_for(kMoment);
   });
-  const bool served = http.listen_after_bind();
+  std::string error = "the system takes no more connections";
+  try {
+    if (http.listen_after_bind()) error.clear();
+  } catch (const std::exception& thrown) {
+    error = thrown.what();
+  }
   ended = true;
-  if (!stopping) ::kill(::getpid(), SIGTERM);  // listening ended by itself
+  if (!stopping) ::kill(::getpid(), SIGTERM);
   ending.join();
-  return served;
+  if (!error.empty()) throw semblance::Error("listening ended: " + error);
 }
 
-int run(const Options& options) {
+void run(const Options& options) {
   const sigset_t signals = block_ending_signals();
   ::signal(SIGPIPE, SIG_IGN);
 
@@ -123,7 +131,8 @@ int run(const Options& options) {
   server::Service service{encoder, batcher, {}, options.service};
 
   server::HttpServer http(options.service.max_body);
-  http.new_task_queue = [&] { return new httplib::ThreadPool(options.connections); };
+  auto threads = std::make_unique<server::ConnectionThreads>(options.connections);
+  http.new_task_queue = [&] { return threads.release(); };
   http.set_tcp_nodelay(true);
   http.set_keep_alive_max_count(1'000'000);
   http.set_keep_alive_timeout(5);
@@ -135,7 +144,7 @@ int run(const Options& options) {
   const std::string host = is_ipv6 ? '[' + options.host + ']' : options.host;
   std::printf("%s at http://%s:%d\n", options.service.model_name.c_str(), host.c_str(), port);
   std::fflush(stdout);
-  return serve(http, signals) ? 0 : 1;
+  serve(http, signals);
 }
 
 void Options::parse(int argc, char** argv) {
@@ -156,14 +165,14 @@ void Options::parse(int argc, char** argv) {
       ->check(program::number_between(0, 256));
   const auto count = program::number_between(1, std::numeric_limits<std::int32_t>::max());
   add("--max-batch-tokens", batcher.max_batch_tokens, "Tokens that are encoded together")
-      ->check(count);
+      ->check(program::number_between(1, 1 << 20));  // room for each from the start
   add("--max-waiting-tokens", batcher.max_waiting_tokens, "Beyond these, requests get 429")
       ->check(count);
   add("--max-delay-ms", max_delay_ms, "How long a text waits for company while nothing runs")
       ->check(program::number_between(0, 60'000));
   add("--max-texts", service.max_texts, "Texts of a request")->check(count);
   add("--max-body", service.max_body, "Bytes of a request")->check(count);
-  add("--timeout", timeout_s, "Seconds until a request that is not done gets 503")
+  add("--timeout", timeout_s, "Seconds until a request that a thread has taken gets 503")
       ->check(program::number_between(0.001, 86'400));
   parser.add_flag("--truncate", service.truncate,
                   "Cut texts that are too long, do not refuse them");
@@ -188,7 +197,8 @@ int main(int argc, char** argv) {
   Options options;
   options.parse(argc, argv);
   try {
-    return run(options);
+    run(options);
+    return 0;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "semblance_server: %s\n", error.what());
     return 1;

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdint>
 #include <exception>
+#include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -31,6 +32,10 @@ using program::append_json_string;
 using program::append_number;
 
 constexpr const char* kTooLarge = "the body is too large";
+constexpr const char* kTokenIds = "expected texts; token ids of another tokenizer are not taken";
+
+// What text-embeddings-inference calls by names of its own (its ErrorType).
+enum class Cause { other, empty, too_long };
 
 // An answer that is not 200.
 struct Refusal {
@@ -39,10 +44,11 @@ struct Refusal {
   std::string message;
   std::string param = {};
   std::string code = {};
+  Cause cause = Cause::other;
 };
 
-[[noreturn]] void invalid(std::string message, std::string param = {}) {
-  throw Refusal{400, "invalid_request_error", std::move(message), std::move(param)};
+[[noreturn]] void invalid(std::string message, std::string param = {}, Cause cause = Cause::other) {
+  throw Refusal{400, "invalid_request_error", std::move(message), std::move(param), {}, cause};
 }
 
 // A document is held to what a request needs before it is built: each of its values takes many
@@ -59,12 +65,13 @@ json parse_body(const Service& service, const httplib::Request& request) {
     throw Refusal{413, "invalid_request_error", kTooLarge};
   }
   std::size_t num_values = 0;
-  const auto keep = [&](int depth, json::parse_event_t event, json&) {
+  const auto keep = [&](int depth, json::parse_event_t event, const json& value) {
     if (depth > kMostDepth) invalid("the body: expected less nesting");
     const bool is_new = event == json::parse_event_t::value ||
                         event == json::parse_event_t::object_start ||
                         event == json::parse_event_t::array_start;
     if (is_new && ++num_values > most_values) {
+      if (value.is_number()) invalid(std::string("the body: ") + kTokenIds, "input");
       throw Refusal{413, "invalid_request_error",
                     "the body: expected at most " + std::to_string(service.options.max_texts) +
                         " texts, found more values"};
@@ -106,8 +113,7 @@ std::vector<std::string> texts_of(const json& object, const char* key, std::size
   } else if (found != object.end() && found->is_array()) {
     for (const json& text : *found) {
       if (text.is_number() || text.is_array()) {
-        invalid(std::string(key) + ": expected texts; token ids of another tokenizer are not taken",
-                key);
+        invalid(std::string(key) + ": " + kTokenIds, key);
       }
       if (!text.is_string()) invalid(std::string(key) + ": expected a list of strings", key);
       texts.push_back(text.get<std::string>());
@@ -115,7 +121,7 @@ std::vector<std::string> texts_of(const json& object, const char* key, std::size
   } else {
     invalid(std::string(key) + ": expected a string or a list of strings", key);
   }
-  if (texts.empty()) invalid(std::string(key) + ": expected at least one text", key);
+  if (texts.empty()) invalid(std::string(key) + ": expected at least one text", key, Cause::empty);
   if (texts.size() > limit) {
     throw Refusal{413, "invalid_request_error",
                   std::string(key) + ": expected at most " + std::to_string(limit) +
@@ -142,6 +148,7 @@ struct EmbedOptions {
   bool truncate = false;
   std::optional<std::size_t> dim;
   std::string prompt;
+  std::string (*name_of)(std::size_t i) = [](std::size_t i) { return "text " + std::to_string(i); };
 };
 
 Embeddings embed(Service& service, std::span<const std::string> texts,
@@ -162,9 +169,9 @@ Embeddings embed(Service& service, std::span<const std::string> texts,
         options.prompt + texts[i], {.max_length = limit}, scratch, job->input_ids);
     job->starts.push_back(job->input_ids.size());
     if (count.truncated && !options.truncate) {
-      invalid("text " + std::to_string(i) + ": expected at most " + std::to_string(limit) +
+      invalid(options.name_of(i) + ": expected at most " + std::to_string(limit) +
                   " tokens, found more",
-              "input");
+              "input", Cause::too_long);
     }
   }
   try {
@@ -182,8 +189,8 @@ Embeddings embed(Service& service, std::span<const std::string> texts,
   for (std::size_t i = 0; i < job->embeddings.size(); ++i) {
     if (std::isfinite(job->embeddings[i])) continue;
     throw Refusal{500, "server_error",
-                  "the vector of text " + std::to_string(i / service.batcher.dim()) +
-                      " is not finite, and JSON has no word for that"};
+                  options.name_of(i / service.batcher.dim()) +
+                      ": its vector is not finite, and JSON has no word for that"};
   }
   Embeddings result{.values = {}, .dim = dim, .num_tokens = job->input_ids.size()};
   result.values.resize(texts.size() * dim);
@@ -312,6 +319,9 @@ void tei_similarity(Service& service, const httplib::Request& request,
   const auto parameters = option<json::object_t>(body, "parameters", "an object");
   EmbedOptions options = embed_options(service, parameters.value_or(json::object_t()));
   options.normalize = false;
+  options.name_of = [](std::size_t i) {
+    return i == 0 ? std::string("source_sentence") : "sentences[" + std::to_string(i - 1) + ']';
+  };
   const Embeddings embeddings = embed(service, texts, options);
   std::vector<float> scores;
   for (std::size_t i = 1; i < texts.size(); ++i) {
@@ -338,30 +348,63 @@ void health(Service&, const httplib::Request&, httplib::Response& response) {
   response.set_content("ok\n", "text/plain");
 }
 
-// The error object of the interface that the route belongs to.
-std::string error_body(const std::string& path, const Refusal& refusal) {
-  std::string out;
-  if (path.starts_with("/v1/")) {
-    out = R"({"error":{"message":)";
-    append_json_string(out, semblance::Error(refusal.message).what());
-    out += R"(,"type":")" + refusal.type + R"(","param":)";
-    refusal.param.empty() ? (void)(out += "null") : append_json_string(out, refusal.param);
-    out += R"(,"code":)";
-    refusal.code.empty() ? (void)(out += "null") : append_json_string(out, refusal.code);
-    return out + "}}";
-  }
-  out = R"({"error":)";
+std::string openai_error(const Refusal& refusal) {
+  std::string out = R"({"error":{"message":)";
   append_json_string(out, semblance::Error(refusal.message).what());
-  const char* type = refusal.status == 429   ? "Overloaded"
-                     : refusal.status >= 500 ? "Backend"
-                                             : "Validation";
+  out += R"(,"type":")" + refusal.type + R"(","param":)";
+  refusal.param.empty() ? (void)(out += "null") : append_json_string(out, refusal.param);
+  out += R"(,"code":)";
+  refusal.code.empty() ? (void)(out += "null") : append_json_string(out, refusal.code);
+  return out + "}}";
+}
+
+std::string tei_error(const Refusal& refusal) {
+  std::string out = R"({"error":)";
+  append_json_string(out, semblance::Error(refusal.message).what());
+  const char* type = refusal.status == 429           ? "Overloaded"
+                     : refusal.status == 503         ? "Unhealthy"
+                     : refusal.status >= 500         ? "Backend"
+                     : refusal.cause == Cause::empty ? "Empty"
+                                                     : "Validation";
   return out + R"(,"error_type":")" + type + "\"}";
 }
 
+// Status and error object of the interface that the route belongs to. A text that is too long and
+// an encoder that fails have statuses of their own in text-embeddings-inference (its router's
+// server.rs).
 void refuse(const httplib::Request& request, httplib::Response& response, const Refusal& refusal) {
   response.status = refusal.status;
   if (refusal.status == 429) response.set_header("Retry-After", "1");
-  answer(response, error_body(request.path, refusal));
+  if (request.path.starts_with("/v1/")) return answer(response, openai_error(refusal));
+  if (refusal.cause == Cause::too_long) response.status = 413;
+  if (refusal.status == 500) response.status = 424;
+  answer(response, tei_error(refusal));
+}
+
+// The methods of a path that has routes.
+using Methods = std::map<std::string, std::string>;
+
+// What no route answered: unknown paths and methods, and what the library makes no request of.
+void refuse_rest(const Methods& methods, const httplib::Request& request,
+                 httplib::Response& response) {
+  Refusal refusal{response.status, "invalid_request_error", "bad request"};
+  const std::string models = "/v1/models/";
+  const auto known = methods.find(request.path.starts_with(models) ? models : request.path);
+  if (refusal.status == 413) refusal.message = kTooLarge;
+  if (refusal.status == 404 && known != methods.end() &&
+      known->second.find(request.method) == std::string::npos) {
+    response.set_header("Allow", known->second);
+    refusal.status = 405;
+    refusal.message = request.method + ": expected " + known->second + " for this path";
+    refusal.code = "method_not_supported";
+  } else if (refusal.status == 404) {
+    refusal.message = "no such path";
+    refusal.code = "unknown_url";
+  } else {
+    // Parts of such a request may not have been read.
+    response.set_header("Connection", "close");
+  }
+  refuse(request, response, refusal);
 }
 
 using Route = void (*)(Service&, const httplib::Request&, httplib::Response&);
@@ -388,15 +431,21 @@ httplib::Server::Handler counted(Service& service, std::string path, Route route
 }  // namespace
 
 void add_routes(httplib::Server& http, Service& service) {
+  Methods methods;
   const auto post = [&](const char* path, Route route) {
     http.Post(path, counted(service, path, route));
+    std::string& known = methods[path];
+    known += known.empty() ? "POST" : ", POST";
   };
   const auto get = [&](const char* path, Route route) {
     http.Get(path, counted(service, path, route));
+    std::string& known = methods[path];
+    known += known.empty() ? "GET, HEAD" : ", GET, HEAD";
   };
   post("/v1/embeddings", openai_embeddings);
   get("/v1/models", openai_models);
   get("/v1/models/(.+)", openai_model);
+  methods["/v1/models/"] = methods["/v1/models/(.+)"];
   post("/embed", tei_embed);
   post("/", tei_embed);
   post("/similarity", tei_similarity);
@@ -409,17 +458,11 @@ void add_routes(httplib::Server& http, Service& service) {
   get("/", [](Service&, const httplib::Request&, httplib::Response& response) {
     response.set_content(kPage, "text/html; charset=utf-8");
   });
-  // What no route answered: unknown paths, and what the library makes no request of.
-  http.set_error_handler([&](const httplib::Request& request, httplib::Response& response) {
+  http.set_error_handler([&service, methods = std::move(methods)](const httplib::Request& request,
+                                                                  httplib::Response& response) {
     if (!response.body.empty()) return;
-    Refusal refusal{response.status, "invalid_request_error", "bad request"};
-    if (refusal.status == 413) refusal.message = kTooLarge;
-    if (refusal.status == 404) {
-      refusal.message = "no such path";
-      refusal.code = "unknown_url";
-    }
-    answer(response, error_body(request.path, refusal));
-    service.metrics.count_request("other", refusal.status);
+    refuse_rest(methods, request, response);
+    service.metrics.count_request("other", response.status);
   });
 }
 

@@ -4,6 +4,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import shutil
 import signal
 import socket
@@ -119,6 +120,12 @@ def test_serves_the_default_model_without_a_folder(start, encode, sentences):
     assert np.array_equal(np.array(vectors, np.float32), encode(sentences, "--normalize", model=None))
 
 
+def test_a_folder_has_the_name_that_it_was_given(start, tmp_path):
+    (tmp_path / "mine").symlink_to(GOLDEN / "bert-mlm")
+    for path in (tmp_path / "mine", f"{tmp_path}/mine/", f"{tmp_path}/./mine/."):
+        assert start(model=str(path)).name == "mine"
+
+
 def test_the_guides_code_runs(start, capsys):
     server = start("--name", "bge-small-zh-v1.5")
     guide = (GUIDE / "at_home.md").read_text("utf-8")
@@ -149,6 +156,8 @@ def test_openai_client_reads_the_errors(start):
     for body in [b"", b"{", b"[]", b'"\xff"', b'{"model": 3}', b"[" * 2000]:
         status, answer = post(server, "/v1/embeddings", body)
         assert status == 400 and "\n" not in answer["error"]["message"]
+    status, answer = post(server, "/v1/embeddings", {"model": server.name, "input": [[1] * 1000]})
+    assert status == 400 and "token ids" in answer["error"]["message"]
     assert post(server, "/absent", {})[0] == 404
     assert metric(server, 'requests_total{route="/v1/embeddings",status="404"}') == 1
     assert metric(server, 'requests_total{route="other",status="404"}') == 1
@@ -175,7 +184,15 @@ def test_text_embeddings_inference_routes(start, encode, sentences):
     cosines = rows @ rows[0] / np.linalg.norm(rows, axis=1) / np.linalg.norm(rows[0])
     np.testing.assert_allclose(scores, cosines, atol=1e-6)
     status, answer = post(server, "/embed", {"inputs": "how " * 1000})
-    assert status == 400 and answer["error_type"] == "Validation"
+    assert status == 413 and answer["error_type"] == "Validation"
+    status, answer = post(server, "/embed", {"inputs": []})
+    assert status == 400 and answer["error_type"] == "Empty"
+    for key, inputs in (
+        ("sentences[1]", {"source_sentence": "a", "sentences": ["b", "how " * 1000]}),
+        ("source_sentence", {"source_sentence": "how " * 1000, "sentences": ["b"]}),
+    ):
+        status, answer = post(server, "/similarity", {"inputs": inputs})
+        assert status == 413 and answer["error"].startswith(key + ": ")
     status, vectors = post(server, "/embed", {"inputs": "how " * 1000, "truncate": True})
     assert status == 200 and np.array_equal(np.float32(vectors), encode(["how " * 1000], "--normalize"))
     left = {"inputs": "how " * 1000, "truncate": True, "truncation_direction": "Left"}
@@ -219,9 +236,9 @@ def test_what_is_not_finite_is_an_error(start, tmp_path):
     weights[at : at + 4] = np.float32(np.nan).tobytes()
     (folder / "model.safetensors").write_bytes(weights)
     server = start("--allow-non-finite", model=str(folder))
-    for path, key in (("/embed", "inputs"), ("/v1/embeddings", "input")):
+    for path, key, expected in (("/embed", "inputs", 424), ("/v1/embeddings", "input", 500)):
         status, answer = post(server, path, {key: "fine", "model": server.name})
-        assert status == 500 and "not finite" in str(answer)
+        assert status == expected and "not finite" in str(answer)
 
 
 def test_a_token_without_an_embedding_is_a_bad_request(start, tmp_path):
@@ -287,6 +304,22 @@ def test_sigterm_lets_open_requests_finish(start):
     assert results[0][0] == 200
     with pytest.raises(OSError):
         socket.create_connection(address_of(server), timeout=5)
+
+
+def test_sigterm_lets_requests_finish_that_wait_for_a_thread_or_behind_another(start):
+    server = start("--connections", "2", "--max-delay-ms", "1000")
+    one = b"".join(embed_request("how are you"))
+    connections = [socket.create_connection(address_of(server), timeout=20) for _ in range(6)]
+    for connection in connections:
+        connection.sendall(one)
+    connections[0].sendall(one * 2)
+    time.sleep(0.5)
+    server.process.send_signal(signal.SIGTERM)
+    for i, connection in enumerate(connections):
+        answer = b"".join(iter(lambda: connection.recv(1 << 16), b""))
+        assert answer.count(b"HTTP/1.1 200 OK") == (3 if i == 0 else 1), i
+        connection.close()
+    assert server.process.wait(timeout=20) == 0
 
 
 def test_a_second_signal_does_not_wait(start):
@@ -378,6 +411,17 @@ def test_a_document_takes_little_more_memory_than_its_bytes(start):
         "GET /healthz HTTP/1.1\r\nContent-Length: 99999999999999999999",
         "POST /embed HTTP/1.1\r\nContent-Length: 99999999999999999999",
         "POST /embed HTTP/1.1\r\nConnection: Close\r\nContent-Length: 0",
+        "POST /embed HTTP/1.1\r\nContent-Length : 45",
+        "POST /embed HTTP/1.1\r\n Content-Length: 45",
+        "POST /embed HTTP/1.1\r\nX: a\r\n\tContent-Length: 45",
+        "POST /embed HTTP/1.1\r\nContent-Length:",
+        "POST /embed HTTP/1.1\r\nContent-Length: 45\nA: b",
+        "POST /embed HTTP/1.1\r\nContent-Length: 4%35",
+        "POST /embed HTTP/1.1\r\nA: b\rContent-Length: 45",
+        "POST /embed HTTP/1.1\r\nno colon",
+        "POST /embed HTTP/1.1\r\nTransfer-Encoding : chunked",
+        "POST /embed HTTP/1.1\r\nTransfer-Encoding: chunked\nA: b",
+        "POST /embed HTTP/1.1\r\nTransfer-Encoding:\r\n chunked",
     ],
 )
 def test_a_body_is_never_taken_for_a_request(start, request_head):
@@ -386,6 +430,30 @@ def test_a_body_is_never_taken_for_a_request(start, request_head):
     assert len(inner) == 45
     answer = talk(server, request_head.encode() + b"\r\nHost: x\r\n\r\n" + inner)
     assert answer.count(b"HTTP/1.1 ") == 1 and b'"object":"list"' not in answer
+    assert b"Connection: close\r\n" in answer and b"Keep-Alive" not in answer
+
+
+def test_a_head_that_others_may_read_otherwise_is_refused(start):
+    server = start()
+    for line, status in ((b"A:b", 200), (b"A: ", 200), (b"A : b", 400), (b"A: b\nB: c", 400)):
+        answer = talk(server, b"GET /healthz HTTP/1.1\r\nConnection: close\r\n" + line + b"\r\n\r\n")
+        assert answer.startswith(b"HTTP/1.1 %d " % status), line
+
+
+def test_a_path_says_which_methods_it_takes(start):
+    server = start()
+    connection = http.client.HTTPConnection(*address_of(server), timeout=20)
+    for method, path, allowed in (
+        ("GET", "/v1/embeddings", "POST"),
+        ("GET", "/embed", "POST"),
+        ("PUT", "/healthz", "GET, HEAD"),
+        ("DELETE", "/", "POST, GET, HEAD"),
+        ("POST", "/v1/models/bert-mlm", "GET, HEAD"),
+    ):
+        connection.request(method, path)
+        answer = connection.getresponse()
+        assert (answer.status, answer.getheader("Allow")) == (405, allowed)
+        assert "expected " + allowed in answer.read().decode()
 
 
 def test_a_get_with_a_body_leaves_the_client_a_good_connection(start):
@@ -455,6 +523,7 @@ def test_says_what_is_wrong_at_the_start(start):
         ["--max-texts", "0"],
         ["--max-body", "-1"],
         ["--host", ""],
+        ["--max-batch-tokens", "2147483647"],
     ):
         wrong = subprocess.run([command[0], *option], capture_output=True, text=True, timeout=60)
         assert wrong.returncode == 2 and option[0] in wrong.stderr
@@ -462,6 +531,15 @@ def test_says_what_is_wrong_at_the_start(start):
     command = [command[0], "--model", str(GOLDEN / "bert-mlm"), "--pooling", "pooler_output"]
     wrong = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert wrong.returncode == 1 and "pooler_output" in wrong.stderr and wrong.stderr.count("\n") == 1
+    # Each thread has a stack of megabytes.
+    command = [command[0], "--model", str(GOLDEN / "bert-mlm"), "--connections", "4096"]
+    limit = (6 << 30, 6 << 30)
+    few = subprocess.run(
+        command, capture_output=True, text=True, timeout=60,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
+    )
+    assert few.returncode == 1 and few.stdout == ""
+    assert few.stderr.startswith("semblance_server: --connections: expected 4096 threads, found ")
     server = start()
     port = server.url.rpartition(":")[2]
     command = [command[0], "--model", server.folder, "--port", port]
