@@ -12,9 +12,9 @@
 #include "semblance/core/executor.h"
 #include "semblance/core/parallel_for.h"
 #include "semblance/search/best_hits.h"
-#include "semblance/search/paraphrase_mining.h"
+#include "semblance/search/metric.h"
+#include "semblance/search/row_blocks.h"
 #include "semblance/search/row_scores.h"
-#include "semblance/search/similarity.h"
 #include "semblance/tensor/tensor_view.h"
 
 namespace semblance {
@@ -33,6 +33,7 @@ struct CommunityDetectionOptions {
 // equal ones by row number. Exact, O(n^2) products, and memory for the communities of 64 centres at
 // a time; the result does not depend on the executor.
 // A zero row has cosine 0 with everything, itself included; any other has cosine 1 with itself.
+// Throws std::invalid_argument for a threshold that is NaN.
 //   rows [n, size]
 std::vector<std::vector<std::size_t>> community_detection(
     MatrixView<const float> rows, const CommunityDetectionOptions& options = {});

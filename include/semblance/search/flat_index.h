@@ -10,8 +10,8 @@
 #include "semblance/core/executor.h"
 #include "semblance/core/moved_count.h"
 #include "semblance/search/best_hits.h"
+#include "semblance/search/metric.h"
 #include "semblance/search/row_scores.h"
-#include "semblance/search/similarity.h"
 #include "semblance/search/top_k.h"
 #include "semblance/tensor/tensor_view.h"
 

@@ -12,8 +12,9 @@
 #include <vector>
 
 #include "semblance/core/executor.h"
+#include "semblance/search/metric.h"
+#include "semblance/search/row_blocks.h"
 #include "semblance/search/row_scores.h"
-#include "semblance/search/similarity.h"
 #include "semblance/tensor/tensor_view.h"
 
 namespace semblance {
@@ -36,7 +37,8 @@ struct ParaphraseMiningOptions {
 // The best pairs of a set, best first. Exact: all n (n - 1) / 2 pairs are scored, tile by tile, and
 // only max_pairs of them are kept, so memory does not grow with n^2. Unlike sentence-transformers'
 // paraphrase_mining there is no limit on the pairs of one row, hence nothing that it could miss.
-// Pairs whose score is NaN are left out. The result does not depend on the executor.
+// Pairs whose score is NaN are left out. The result does not depend on the executor. Throws
+// std::invalid_argument for a min_score that is NaN and a number that is no metric.
 //   rows [n, size]
 std::vector<RowPair> paraphrase_mining(MatrixView<const float> rows,
                                        const ParaphraseMiningOptions& options = {});
@@ -87,32 +89,6 @@ class BestPairs {
   std::vector<RowPair> heap_;  // its front ranks last
   std::atomic<float> floor_;
 };
-
-// Calls visit(i, first, scores) for the rows i of tile `tile` and blocks of rows after i, where
-// scores[j] belongs to the pair (i, first + j).
-template <class Visit>
-void scan_upper_triangle(MatrixView<const float> rows, const std::vector<double>& norms,
-                         Metric metric, std::size_t tile_rows, std::size_t tile, Visit&& visit) {
-  const std::size_t begin = tile * tile_rows;
-  const std::size_t end = std::min(begin + tile_rows, rows.rows);
-  const std::size_t block = rows_per_block(rows.cols * sizeof(float));
-  std::vector<RowScorer> scorers;
-  scorers.reserve(end - begin);
-  for (std::size_t i = begin; i < end; ++i) scorers.emplace_back(metric, rows.row_span(i));
-  std::vector<float> scores(block);
-  for (std::size_t block_begin = begin + 1; block_begin < rows.rows; block_begin += block) {
-    const std::size_t block_end = std::min(block_begin + block, rows.rows);
-    for (std::size_t i = begin; i < end; ++i) {
-      const std::size_t first = std::max(block_begin, i + 1);
-      if (first >= block_end) break;
-      scorers[i - begin].score_rows(rows.rows_from(first, block_end - first),
-                                    norms.empty() ? nullptr : norms.data() + first, scores.data());
-      visit(i, first, std::span<const float>(scores.data(), block_end - first));
-    }
-  }
-}
-
-inline constexpr std::size_t kTileRows = 64;
 
 }  // namespace detail
 

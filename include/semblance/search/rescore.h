@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "semblance/search/best_hits.h"
-#include "semblance/search/row_scores.h"
+#include "semblance/search/metric.h"
 #include "semblance/search/similarity.h"
 #include "semblance/tensor/tensor_view.h"
 

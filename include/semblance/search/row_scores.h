@@ -1,53 +1,19 @@
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cassert>
 #include <cmath>
 #include <cstddef>
-#include <cstdint>
-#include <optional>
 #include <span>
 #include <stdexcept>
 #include <string>
-#include <string_view>
+#include <vector>
 
+#include "semblance/search/metric.h"
 #include "semblance/simd/kernels.h"
 #include "semblance/tensor/tensor_view.h"
 
 namespace semblance {
-
-// How two vectors are scored; a larger score is a better one for every metric, as in
-// sentence-transformers' similarity functions.
-enum class Metric : std::uint8_t {
-  cosine,     // a.b / (|a| |b|), in [-1, 1]; 0 when either vector is zero
-  dot,        // a.b
-  euclidean,  // -|a - b|
-  manhattan,  // -(|a1 - b1| + |a2 - b2| + ...)
-};
-
-// As sentence-transformers names them (LoadedModel::similarity_fn_name).
-struct MetricName {
-  Metric metric;
-  std::string_view name;
-};
-inline constexpr std::array<MetricName, 4> kMetricNames{{
-    {Metric::cosine, "cosine"},
-    {Metric::dot, "dot"},
-    {Metric::euclidean, "euclidean"},
-    {Metric::manhattan, "manhattan"},
-}};
-
-constexpr std::string_view name_of(Metric metric) noexcept {
-  const auto i = static_cast<std::size_t>(metric);
-  return i < kMetricNames.size() ? kMetricNames[i].name : std::string_view();
-}
-constexpr std::optional<Metric> metric_of(std::string_view name) noexcept {
-  for (const auto& entry : kMetricNames) {
-    if (entry.name == name) return entry.metric;
-  }
-  return std::nullopt;
-}
 
 // Scores of one query against many rows. Every score of float32 vectors in this room comes from
 // here or from the functions below that this uses, so a pair has the same bits alone, in a table
@@ -135,13 +101,6 @@ inline float distance(const simd::Kernels& kernels, const float* a, const float*
   return static_cast<float>(is_plain(plain) ? plain : distance_float64(a, b, size));
 }
 
-inline void require_metric(Metric metric) {
-  if (!name_of(metric).empty()) return;
-  throw std::invalid_argument(
-      "metric: expected cosine, dot, euclidean or manhattan, found number " +
-      std::to_string(static_cast<int>(metric)));
-}
-
 inline void require_same_size(std::size_t a, std::size_t b) {
   if (a != b) {
     throw std::invalid_argument("vectors of " + std::to_string(a) + " and of " + std::to_string(b) +
@@ -160,6 +119,17 @@ inline RowScorer::RowScorer(Metric metric, std::span<const float> query)
 inline double RowScorer::norm(std::span<const float> v) {
   return detail::norm(simd::kernels(), v.data(), v.size());
 }
+
+namespace detail {
+
+inline std::vector<double> row_norms(MatrixView<const float> rows) {
+  const simd::Kernels& kernels = simd::kernels();
+  std::vector<double> norms(rows.rows);
+  for (std::size_t r = 0; r < rows.rows; ++r) norms[r] = norm(kernels, rows.row(r), rows.cols);
+  return norms;
+}
+
+}  // namespace detail
 
 inline void RowScorer::score_rows(MatrixView<const float> rows, const double* row_norms,
                                   float* scores) const noexcept {

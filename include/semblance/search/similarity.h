@@ -3,10 +3,11 @@
 #include <algorithm>
 #include <cstddef>
 #include <span>
-#include <stdexcept>
 #include <vector>
 
 #include "semblance/core/executor.h"
+#include "semblance/search/metric.h"
+#include "semblance/search/row_blocks.h"
 #include "semblance/search/row_scores.h"
 #include "semblance/simd/kernels.h"
 #include "semblance/tensor/tensor.h"
@@ -45,24 +46,9 @@ Tensor<float> similarity(MatrixView<const float> a, MatrixView<const float> b,
 
 namespace detail {
 
-// Rows of this many bytes together stay in a core's second-level cache while queries pass over
-// them.
-inline constexpr std::size_t kBlockBytes = std::size_t{128} << 10;
-
-inline std::size_t rows_per_block(std::size_t row_bytes) noexcept {
-  return std::clamp<std::size_t>(kBlockBytes / std::max<std::size_t>(row_bytes, 1), 16, 4096);
-}
-
 inline Tensor<float> negated(Tensor<float> table) noexcept {
   for (float& value : table.values()) value = -value;
   return table;
-}
-
-inline std::vector<double> row_norms(MatrixView<const float> rows) {
-  const simd::Kernels& kernels = simd::kernels();
-  std::vector<double> norms(rows.rows);
-  for (std::size_t r = 0; r < rows.rows; ++r) norms[r] = norm(kernels, rows.row(r), rows.cols);
-  return norms;
 }
 
 }  // namespace detail

@@ -11,8 +11,9 @@
 #include "semblance/core/moved_count.h"
 #include "semblance/search/best_hits.h"
 #include "semblance/search/block_scan.h"
+#include "semblance/search/metric.h"
+#include "semblance/search/row_blocks.h"
 #include "semblance/search/row_scores.h"
-#include "semblance/search/similarity.h"
 #include "semblance/tensor/tensor.h"
 #include "semblance/tensor/tensor_view.h"
 
