@@ -43,6 +43,16 @@ TEST(BlockArena, ABlockLargerThanWhatIsLeftHasNewMemory) {
   large.bytes.front() = large.bytes.back() = std::byte{1};
 }
 
+// Addresses are what a process may have a limit of.
+TEST(BlockArena, TakesFewAddressesBeforehand) {
+  BlockArena arena;
+  const std::size_t size = std::size_t{40} << 20;
+  const ArenaBlock first = arena.allocate(size);
+  const ArenaBlock second = arena.allocate(size);
+  EXPECT_NE(second.memory, first.memory);
+  EXPECT_EQ(arena.allocate(std::size_t{200} << 20).bytes.size(), std::size_t{200} << 20);
+}
+
 TEST(BlockArena, BlocksOutliveIt) {
   ArenaBlock block;
   {

@@ -172,24 +172,29 @@ TEST(Team, MembersWithoutWorkFallAsleep) {
   }
 }
 
-TEST(Team, RethrowsAfterAllOtherTasksHaveFinished) {
+TEST(Team, RethrowsOnceNoTaskRunsAndBeginsNoMore) {
   ThreadPool pool(4);
   Team team(pool, 0);
-  std::atomic<int> finished{0};
+  constexpr std::size_t kTasks = 2000;
+  std::atomic<std::size_t> begun{0};
+  std::atomic<std::size_t> finished{0};
   const auto task = [&](std::size_t i) {
+    ++begun;
     if (i == 0) throw std::runtime_error("task 0");
     std::this_thread::sleep_for(std::chrono::milliseconds(1));
     ++finished;
   };
   try {
-    team.run(20, task);
+    team.run(kTasks, task);
     FAIL() << "expected an exception";
   } catch (const std::runtime_error& error) {
     EXPECT_STREQ(error.what(), "task 0");
-    EXPECT_EQ(finished, 19);
+    EXPECT_EQ(finished, begun - 1);
+    EXPECT_LT(begun, kTasks);
   }
+  finished = 0;
   team.run(3, [&](std::size_t) { ++finished; });
-  EXPECT_EQ(finished, 22);
+  EXPECT_EQ(finished, 3u);
 }
 
 TEST(Team, RethrowsOneOfManyExceptions) {

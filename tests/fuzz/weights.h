@@ -20,9 +20,9 @@ inline void touch(std::string_view file, const std::vector<StoredTensor>& tensor
   for (const StoredTensor& tensor : tensors) {
     require(tensor.offset <= file.size(), "a tensor that begins inside the file");
     require(tensor.byte_count() <= file.size(), "a tensor no larger than the file");
-    // Many may overlap; what they would take together is bounded by WeightFile::view().
+    // More would be refused by WeightFile's constructor.
     total += tensor.byte_count();
-    if (total > 16 * file.size()) return;
+    if (total > WeightFile::kMostReadings * file.size()) return;
     std::vector<std::byte> elements(tensor.byte_count());
     semblance::detail::gather(tensor, as_bytes(file).data() + tensor.offset, elements.data());
   }

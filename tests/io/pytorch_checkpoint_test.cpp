@@ -339,6 +339,31 @@ TEST(PyTorchCheckpoint, ManyTransposedViewsCannotGrowBeyondTheFile) {
   }
 }
 
+// Names for one storage in place, which each reader of all tensors would read as often.
+TEST(PyTorchCheckpoint, ManyNamesOfOneStorageAreRefusedBeforeTheyAreRead) {
+  const std::size_t size = 10'000;
+  const auto archive_with = [&](int num_names) {
+    std::string pickle = "\x80\x02}(";
+    TensorProgram program;
+    program.num_elements = integer(static_cast<std::int64_t>(size));
+    program.shape = sizes({static_cast<std::int64_t>(size)});
+    program.strides = sizes({1});
+    for (int i = 0; i < num_names; ++i) pickle += text("w" + std::to_string(i)) + program.tensor();
+    return archive_of(pickle + "u.", std::string(4 * size, 's'));
+  };
+  const TempFolder folder;
+  const std::string tied = folder.write("tied.bin", archive_with(20));
+  EXPECT_EQ(open_pytorch_checkpoint(tied).tensors().size(), 20u);
+  const std::string bytes = archive_with(200);
+  const std::string many = folder.write("many.bin", bytes);
+  const std::string message = message_of<FormatError>([&] { open_pytorch_checkpoint(many); });
+  EXPECT_EQ(message.find(many + ": \"w"), 0u) << message;
+  EXPECT_TRUE(message.ends_with(
+      "expected tensors that together are at most 64 times as large as the file, of " +
+      std::to_string(bytes.size()) + " bytes, found many that overlap"))
+      << message;
+}
+
 // The old form: five pickles, then the storages.
 struct LegacyFile {
   std::string magic = "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."s;

@@ -72,6 +72,19 @@ TEST(AddedTokenMatcher, RefusesPatternsThatAreEmptyTooLongOrGivenTwice) {
       std::invalid_argument);
 }
 
+// Each of n such tokens in a row would take along all that follow it.
+TEST(AddedTokenMatcher, RefusesWhitespaceAloneThatTakesWhitespaceAlong) {
+  using Patterns = std::vector<AddedTokenMatcher::Pattern>;
+  for (const std::string_view token : {" ", " \xE3\x80\x80"}) {
+    EXPECT_THROW(AddedTokenMatcher(Patterns{{token, 1, false, false, true}}),
+                 std::invalid_argument);
+  }
+  const AddedTokenMatcher left(Patterns{{" ", 1, false, true, false}});
+  EXPECT_EQ(splits(left, "a  "), (Splits{{0, 1, -1}, {1, 2, 1}, {2, 3, 1}}));
+  const AddedTokenMatcher mixed(Patterns{{" a", 1, false, false, true}});
+  EXPECT_EQ(splits(mixed, " a  a"), (Splits{{0, 4, 1}, {3, 5, 1}}));
+}
+
 TEST(AssignIds, KnownTokensKeepTheirIdAndOthersFollowTheNumberOfTokens) {
   Vocabulary vocabulary;
   vocabulary.add("a", 0);

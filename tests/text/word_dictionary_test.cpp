@@ -94,8 +94,8 @@ TEST(WordDictionary, SaysTheLineThatIsWrong) {
   EXPECT_EQ(error_of("\n\na 1 n n\n"),
             "words.txt: line 3: expected a word, its count and a tag, found a fourth column");
   EXPECT_EQ(error_of("ab\xC0 1\n"), "words.txt: line 1: expected UTF-8, found other bytes after 2");
-  EXPECT_EQ(error_of(std::string(4097, 'a') + " 1\n"),
-            "words.txt: line 1: expected a word of at most 4096 bytes, found 4097");
+  EXPECT_EQ(error_of(std::string(257, 'a') + " 1\n"),
+            "words.txt: line 1: expected a word of at most 256 bytes, found 257");
 }
 
 TEST(WordDictionary, RefusesADictionaryThatSaysNothing) {

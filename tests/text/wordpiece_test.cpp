@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
 #include <random>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -61,6 +63,17 @@ TEST(WordPiece, APrefixThatNoTokenHasEndsEveryWordAfterOnePiece) {
 
 TEST(WordPiece, NeedsTheUnknownToken) {
   EXPECT_THROW(WordPiece(vocabulary_of({"a"}), {}), std::invalid_argument);
+}
+
+TEST(WordPiece, RefusesATokenThatIsTooLongWhereAWordMayBeAsLong) {
+  const std::string longest(WordPiece::kMaxTokenBytes, 'a');
+  const std::size_t any = std::numeric_limits<std::int64_t>::max();
+  const auto build = [](const std::string& token, std::size_t max_chars) {
+    WordPiece(vocabulary_of({"[UNK]", token}), {.max_input_chars_per_word = max_chars});
+  };
+  EXPECT_NO_THROW(build(longest, any));
+  EXPECT_NO_THROW(build(longest + "a", 100));
+  EXPECT_THROW(build(longest + "a", any), std::invalid_argument);
 }
 
 TEST(WordPiece, AgreesWithLookingUpEveryPart) {

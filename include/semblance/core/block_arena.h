@@ -24,7 +24,8 @@ class BlockArena {
   ArenaBlock allocate(std::size_t byte_count) {
     constexpr std::size_t kAlignment = AlignedBuffer<std::byte>::kAlignment;
     if (memory_ == nullptr || memory_->size() - used_ < byte_count) {
-      memory_ = std::make_shared<AlignedBuffer<std::byte>>(kBlocks * byte_count);
+      const std::size_t room = std::min(kBlocks * byte_count, kMostRoom);
+      memory_ = std::make_shared<AlignedBuffer<std::byte>>(std::max(room, byte_count));
       used_ = 0;
     }
     const std::size_t begin = used_;
@@ -35,8 +36,9 @@ class BlockArena {
 
  private:
   // How many blocks like the one that is asked for new memory has room for. What is not touched of
-  // it costs addresses alone.
+  // it costs addresses alone, of which a process may have a limit.
   static constexpr std::size_t kBlocks = 16;
+  static constexpr std::size_t kMostRoom = std::size_t{64} << 20;
 
   std::shared_ptr<AlignedBuffer<std::byte>> memory_;
   std::size_t used_ = 0;

@@ -18,7 +18,8 @@ class Executor {
 
   // Calls task(0) ... task(num_tasks - 1), each once, in any order and on any thread, and returns
   // when all have returned. An exception of a task is rethrown here once no task runs any longer;
-  // tasks not begun by then may be left out.
+  // tasks not begun by then may be left out. Tasks of the library do not call run(); its calls
+  // come from several threads at once only where several were given this executor.
   virtual void run(std::size_t num_tasks, FunctionRef<void(std::size_t)> task) = 0;
 };
 

@@ -61,7 +61,7 @@ class Worker {
     thread_.join();
   }
 
-  // Wakes the thread, which stays awake between jobs until it is given back.
+  // Wakes the thread. Until it is given back it stays awake for some milliseconds after each job.
   void borrow() noexcept {
     borrowed_.store(true, std::memory_order_relaxed);
     wake();
@@ -125,7 +125,7 @@ class Worker {
 // Worker threads shared by everything in the process, so that two encoders, or one called from many
 // threads, do not keep more threads busy than there are cores. A caller works too and borrows the
 // workers that the others leave; when none is left, it does everything itself. Threads start when
-// first borrowed and sleep between jobs.
+// first borrowed; idle ones sleep.
 class ThreadPool {
  public:
   class Team;
@@ -209,7 +209,7 @@ inline ThreadPool& ThreadPool::shared() {
   return *std::launder(reinterpret_cast<ThreadPool*>(place));
 }
 
-// The calling thread and the workers it borrowed, for as long as this lives.
+// The calling thread and the workers it borrowed, for as long as this lives; one run() at a time.
 class ThreadPool::Team final : public Executor {
  public:
   // At most num_threads threads, the caller included; 0 means as many as there are cores. A number
@@ -259,6 +259,7 @@ class ThreadPool::Team final : public Executor {
         try {
           task(i);
         } catch (...) {
+          next_task.store(num_tasks, std::memory_order_relaxed);
           const std::lock_guard lock(error_mutex);
           if (!error) error = std::current_exception();
         }

@@ -71,6 +71,7 @@ inline MappedFile::MappedFile(const FileSource& source, FileAccess access) : pat
   const std::string& path = path_;
   if (const MemoryFile* memory = source.memory()) {
     const auto bytes = memory->bytes();
+    if (bytes.empty()) return;
     if (reinterpret_cast<std::uintptr_t>(bytes.data()) % kAlignment == 0) {
       in_memory_ = bytes;
     } else {

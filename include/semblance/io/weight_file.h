@@ -43,7 +43,12 @@ struct StoredTensor {
 // One file of weights and the tensors in it, whatever its format.
 class WeightFile {
  public:
-  // Throws FormatError when two tensors have one name.
+  // All tensors together may have so many times the bytes of the file: a checkpoint can name one
+  // storage again in a few bytes, and whoever reads every tensor would read it as often. Tied
+  // weights stay far below.
+  static constexpr std::size_t kMostReadings = 64;
+
+  // Throws FormatError when two tensors have one name, or all together are larger than that.
   WeightFile(MappedFile file, std::vector<StoredTensor> tensors,
              std::map<std::string, std::string> metadata = {});
 
@@ -138,6 +143,18 @@ inline WeightFile::WeightFile(MappedFile file, std::vector<StoredTensor> tensors
                          [](const auto& a, const auto& b) { return a.name == b.name; });
   if (twice != tensors_.end()) {
     throw FormatError(path(), twice->name, "each name once", "two tensors of that name");
+  }
+  const std::uint64_t file_bytes = file_.bytes().size();
+  std::uint64_t left = kMostReadings * file_bytes;
+  for (const StoredTensor& tensor : tensors_) {
+    if (tensor.byte_count() > left) {
+      throw FormatError(path(), tensor.name,
+                        "tensors that together are at most " + std::to_string(kMostReadings) +
+                            " times as large as the file, of " + std::to_string(file_bytes) +
+                            " bytes",
+                        "many that overlap");
+    }
+    left -= tensor.byte_count();
   }
 }
 

@@ -97,13 +97,17 @@ class AddedTokenMatcher {
   static constexpr std::size_t kMaxTokenBytes = 4096;
 
   AddedTokenMatcher() = default;
-  // Throws std::invalid_argument for a pattern that is empty, too long or given twice.
+  // Throws std::invalid_argument for a pattern that is empty, too long or given twice, and for
+  // whitespace alone with rstrip: each of n in a row would take along all that follow it.
   explicit AddedTokenMatcher(const std::vector<Pattern>& patterns) {
     std::vector<std::pair<std::string_view, std::int32_t>> strings;
     for (const Pattern& pattern : patterns) {
       if (pattern.text.empty()) throw std::invalid_argument("one with nothing to match");
       if (pattern.text.size() > kMaxTokenBytes) {
         throw std::invalid_argument("one of " + std::to_string(pattern.text.size()) + " bytes");
+      }
+      if (pattern.rstrip && leading_whitespace(pattern.text) == pattern.text.size()) {
+        throw std::invalid_argument("one of whitespace alone with rstrip");
       }
       strings.emplace_back(pattern.text, static_cast<std::int32_t>(rules_.size()));
       rules_.push_back({pattern.id, pattern.single_word, pattern.lstrip, pattern.rstrip});

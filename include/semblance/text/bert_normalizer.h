@@ -35,6 +35,20 @@ struct AlignedCodePoint {
 };
 using NormalizedText = std::vector<AlignedCodePoint>;
 
+// Normalized text as UTF-8, for what is sought in bytes.
+struct NormalizedBytes {
+  explicit NormalizedBytes(const NormalizedText& normalized) {
+    for (std::size_t i = 0; i < normalized.size(); ++i) {
+      append_utf8(normalized[i].value, text);
+      code_point.resize(text.size(), i);
+    }
+    code_point.push_back(normalized.size());
+  }
+
+  std::string text;
+  std::vector<std::size_t> code_point;  // that each byte is of, and how many there are for the end
+};
+
 // Code points of `text`, aligned to their own bytes counted from the front of `text`. Ill-formed
 // bytes read as U+FFFD, see decode_utf8(). `text` is shorter than 4 GiB.
 inline NormalizedText decode_aligned(std::string_view text) {

@@ -42,12 +42,12 @@ struct TokenizerConfig {
 // the ids and offsets of the `tokenizers` package 0.23.
 //
 // Takes any bytes: each maximal ill-formed part of UTF-8 reads as U+FFFD, which clean_text removes.
-// Time is linear in the text's length. Const members may be called from many threads at once.
+// Time is linear in the text's length, times the longest token's at worst. Const members may be called from many threads at once.
 class BertTokenizer {
  public:
-  // Throws std::invalid_argument when the vocabulary lacks the unk_token, two normalized added
-  // tokens are the same when normalized, or one is empty then, or longer than
-  // AddedTokenMatcher::kMaxTokenBytes.
+  // Throws std::invalid_argument for what WordPiece and AddedTokenMatcher refuse: a vocabulary
+  // without the unk_token, a token that is too long, an added token that is empty when normalized,
+  // the same as another, or whitespace alone with rstrip.
   explicit BertTokenizer(TokenizerConfig config);
 
   // A text with everything there is to know about its tokens. Truncation keeps the front.
@@ -88,8 +88,6 @@ class BertTokenizer {
   // Whether an added token that is special has this id.
   bool is_special(std::int32_t id) const noexcept;
   const TokenizerConfig& config() const noexcept { return config_; }
-  // The id that an added token got.
-  std::int32_t added_token_id(std::size_t index) const { return added_ids_.at(index); }
 
  private:
   // The text with every ill-formed part replaced, and where each of its bytes came from.

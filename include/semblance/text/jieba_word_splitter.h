@@ -6,7 +6,6 @@
 #include <utility>
 #include <vector>
 
-#include "semblance/core/utf8.h"
 #include "semblance/text/bert_normalizer.h"
 #include "semblance/text/unicode.h"
 #include "semblance/text/vocabulary.h"
@@ -29,18 +28,11 @@ class JiebaWordSplitter final : public WordSplitter {
 
   void split(const NormalizedText& text,
              std::vector<std::pair<std::size_t, std::size_t>>& words) const override {
-    std::string bytes;
-    std::vector<std::size_t> index;  // of the code point that begins or goes on at each byte
-    for (std::size_t i = 0; i < text.size(); ++i) {
-      append_utf8(text[i].value, bytes);
-      index.resize(bytes.size(), i);
-    }
-    index.push_back(text.size());
-
-    for (const WordSegmenter::Word& word : segmenter_.cut(bytes)) {
-      const std::size_t first = index[word.begin];
-      const std::size_t last = index[word.end];
-      const auto spelling = std::string_view(bytes).substr(word.begin, word.end - word.begin);
+    const NormalizedBytes bytes(text);
+    for (const WordSegmenter::Word& word : segmenter_.cut(bytes.text)) {
+      const std::size_t first = bytes.code_point[word.begin];
+      const std::size_t last = bytes.code_point[word.end];
+      const auto spelling = std::string_view(bytes.text).substr(word.begin, word.end - word.begin);
       if (vocabulary_.id(spelling)) {
         words.emplace_back(first, last);
       } else {

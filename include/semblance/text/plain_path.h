@@ -154,23 +154,17 @@ class PlainPath {
       append_words(normalized, base, limit, tokens);
       return;
     }
-    std::string bytes;
-    std::vector<std::size_t> index;  // of the code point that begins or goes on at each byte
-    for (std::size_t i = 0; i < normalized.size(); ++i) {
-      append_utf8(normalized[i].value, bytes);
-      index.resize(bytes.size(), i);
-    }
-    index.push_back(normalized.size());
-    normalized_matcher.for_each_split(bytes, [&](const AddedTokenMatcher::Split& split) {
-      const std::size_t first = index[split.begin];
-      const std::size_t last = index[split.end];
+    const NormalizedBytes bytes(normalized);
+    normalized_matcher.for_each_split(bytes.text, [&](const AddedTokenMatcher::Split& split) {
+      const std::size_t first = bytes.code_point[split.begin];
+      const std::size_t last = bytes.code_point[split.end];
       if (split.id < 0) {
         append_words({normalized.begin() + static_cast<std::ptrdiff_t>(first),
                       normalized.begin() + static_cast<std::ptrdiff_t>(last)},
                      base, limit, tokens);
       } else if (first < last) {
         tokens.push(split.id, {base + normalized[first].begin, base + normalized[last - 1].end},
-                    bytes.substr(split.begin, split.end - split.begin));
+                    bytes.text.substr(split.begin, split.end - split.begin));
       }
       return tokens.ids.size() <= limit;
     });

@@ -21,7 +21,7 @@ namespace semblance {
 // newline are fine; of a word that comes twice the later count holds, as in jieba-rs.
 class WordDictionary {
  public:
-  static constexpr std::size_t kMaxWordBytes = 4096;
+  static constexpr std::size_t kMaxWordBytes = 256;
 
   // `text` is a whole file and `file` its name in messages. Memory is linear in the text. Throws
   // FormatError with the line: invalid UTF-8, a missing or impossible count, a fourth column, a

@@ -14,7 +14,8 @@ namespace semblance {
 class WordSplitter {
  public:
   virtual ~WordSplitter() = default;
-  // Appends, and changes nothing else: ranges [first, last) of indices into `text`, ascending, not empty.
+  // Appends, and changes nothing else: ranges [first, last) of indices into `text`, ascending, not
+  // empty.
   virtual void split(const NormalizedText& text,
                      std::vector<std::pair<std::size_t, std::size_t>>& words) const = 0;
 };

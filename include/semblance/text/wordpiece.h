@@ -22,11 +22,19 @@ struct WordPieceOptions {
 
 // Greedy longest-match-first word pieces (Wu et al. 2016; google-research/bert,
 // WordpieceTokenizer). A word with a part that no piece matches becomes unk_token whole. Time is at
-// most the word's length times the longest token's.
+// most the word's length times that of the longest token that a word can have.
 class WordPiece {
  public:
-  // Throws std::invalid_argument when the vocabulary has no unk_token: the reference fails at the
-  // first unknown word.
+  // Bytes of a token that a word can have, by max_input_chars_per_word.
+  static constexpr std::size_t kMaxTokenBytes = 4096;
+
+  // Whether words may have a token of so many bytes that time is no longer linear in practice.
+  static bool is_too_long(std::string_view token, const WordPieceOptions& options) noexcept {
+    return token.size() > kMaxTokenBytes && options.max_input_chars_per_word > kMaxTokenBytes / 4;
+  }
+
+  // Throws std::invalid_argument when the vocabulary has no unk_token (the reference fails at the
+  // first unknown word), and for a token that is too long.
   WordPiece(const Vocabulary& vocabulary, const WordPieceOptions& options)
       : max_chars_(options.max_input_chars_per_word) {
     const std::optional<std::int32_t> unk = vocabulary.id(options.unk_token);
@@ -37,7 +45,12 @@ class WordPiece {
     std::vector<std::pair<std::string_view, std::int32_t>> tokens;
     tokens.reserve(vocabulary.size());
     for (std::size_t i = 0; i < vocabulary.size(); ++i) {
-      if (!vocabulary[i].first.empty()) tokens.push_back(vocabulary[i]);
+      const std::string_view token = vocabulary[i].first;
+      if (is_too_long(token, options)) {
+        throw std::invalid_argument("WordPiece: a token of " + std::to_string(token.size()) +
+                                    " bytes where a word may be as long");
+      }
+      if (!token.empty()) tokens.push_back(vocabulary[i]);
     }
     trie_ = TokenTrie(std::move(tokens));
     continuation_ = trie_.walk(TokenTrie::kRoot, options.continuing_subword_prefix);
