@@ -24,9 +24,9 @@ int main(int argc, char** argv) {
     if (file.bad()) throw semblance::FileError(std::string(argv[2]) + ": cannot read");
 
     const auto encoder = semblance::SentenceEncoder::load(argv[1]);
-    const auto corpus = encoder.encode(texts);
+    const auto corpus = encoder.encode(texts, {.task = semblance::Task::document});
     for (std::string query; std::getline(std::cin, query);) {
-      const auto vector = encoder.encode(query);
+      const auto vector = encoder.encode(query, {.task = semblance::Task::query});
       for (const auto& hit : semblance::top_k(vector, corpus, 3)) {
         std::printf("%.4f  %s\n", hit.score, texts[hit.row].c_str());
       }

@@ -31,16 +31,13 @@ struct Search {
     TextReader reader(corpus, format_of(corpus));
     const auto encoder = load_encoder(model);
     auto options = model.encode_options();
-    const bool has_prompt = options.prompt || options.prompt_name;
-    if (!has_prompt) options.prompt_name = encoder.model().query_prompt_name();
+    options.task = semblance::Task::query;
     const auto query_embedding = encoder.encode(query, options);
     options.prompt = corpus_prompt;
-    options.prompt_name = corpus_prompt || corpus_prompt_name
-                              ? corpus_prompt_name
-                              : encoder.model().document_prompt_name();
+    options.prompt_name = corpus_prompt_name;
+    options.task = semblance::Task::document;
 
-    const std::span<const float> vector = query_embedding;
-    semblance::TopKSearch search({vector.data(), 1, vector.size()}, top_k);
+    semblance::TopKSearch search(query_embedding.view(), top_k);
     std::map<std::size_t, std::string> best_texts;  // by row
     {
       ProgressBar bar;

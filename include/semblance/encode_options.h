@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -37,6 +38,9 @@ struct LoadOptions {
   std::string dictionary = {};
 };
 
+// What texts are encoded for, where a folder has prompts for that.
+enum class Task : std::uint8_t { none, query, document };
+
 struct EncodeOptions {
   // At most so many texts go through the encoder together, on each thread; 0 counts as 1. The
   // vectors do not depend on it.
@@ -56,10 +60,13 @@ struct EncodeOptions {
   // Keeps the first `dim` dimensions (Kusupati et al. 2022, Matryoshka representations), normalized
   // again when the vectors are normalized; 0 keeps all, or what the folder's truncate_dim says.
   std::size_t dim = 0;
-  // Text put in front of every text, or the name of one of the folder's prompts; absent means the
-  // folder's default prompt, if it has one.
+  // Text put in front of every text, or the name of one of the folder's prompts; absent means that
+  // of the task, else the folder's default prompt, if it has one.
   std::optional<std::string> prompt = {};
   std::optional<std::string> prompt_name = {};
+  // Takes the prompt that encode_query() or encode_document() of sentence-transformers takes:
+  // "query", or the first there is of "document", "passage" and "corpus".
+  Task task = Task::none;
   // Most threads to use, the calling one included, 256 or one a core where it is more; 0 means one
   // a core. 1 starts no thread.
   std::size_t num_threads = 0;

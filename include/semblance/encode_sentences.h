@@ -217,6 +217,9 @@ SEMBLANCE_FUNCTION std::string_view SentenceEncoder::prompt_of(const EncodeOptio
     }
     return *options.prompt;
   }
+  if (!options.prompt_name) {
+    if (const std::string* prompt = model_->prompt_of(options.task)) return *prompt;
+  }
   const auto& name = options.prompt_name ? options.prompt_name : model_->default_prompt_name;
   if (!name) return {};
   const auto found = model_->prompts.find(*name);

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -42,14 +43,18 @@ struct LoadedModel {
   std::string similarity_fn_name = "cosine";
   std::optional<std::size_t> truncate_dim;
 
-  // The prompts of sentence-transformers' encode_query() and encode_document(), for
-  // EncodeOptions::prompt_name: "query", and the first there is of "document", "passage" and
-  // "corpus". A folder of sentence-transformers always has "query" and "document", empty unless it
-  // fills them, so that its default prompt does not count; any other has no prompts, and nothing is
-  // returned.
-  std::optional<std::string> query_prompt_name() const { return first_prompt({"query"}); }
-  std::optional<std::string> document_prompt_name() const {
-    return first_prompt({"document", "passage", "corpus"});
+  // The text in front of each where a task is given and no prompt, see EncodeOptions. A folder of
+  // sentence-transformers always has "query" and "document", empty unless it fills them, so that
+  // its default prompt does not count; any other has no prompts. Null: none. Throws
+  // std::invalid_argument for a number that is no task.
+  const std::string* prompt_of(Task task) const {
+    switch (task) {
+      case Task::none: return nullptr;
+      case Task::query: return first_prompt({"query"});
+      case Task::document: return first_prompt({"document", "passage", "corpus"});
+    }
+    throw std::invalid_argument("task: expected none, query or document, found number " +
+                                std::to_string(static_cast<int>(task)));
   }
 
   // Throws ConfigError for an id without a row in the table of word embeddings, as an added token
@@ -57,11 +62,12 @@ struct LoadedModel {
   void require_embeddings(std::span<const std::int32_t> input_ids) const;
 
  private:
-  std::optional<std::string> first_prompt(std::initializer_list<const char*> names) const {
+  const std::string* first_prompt(std::initializer_list<const char*> names) const {
     for (const char* name : names) {
-      if (prompts.contains(name)) return name;
+      const auto found = prompts.find(name);
+      if (found != prompts.end()) return &found->second;
     }
-    return std::nullopt;
+    return nullptr;
   }
 };
 

@@ -21,6 +21,8 @@ struct SentenceEmbedding {
   float operator[](std::size_t i) const noexcept { return values[i]; }
   auto begin() const noexcept { return values.begin(); }
   auto end() const noexcept { return values.end(); }
+  // One row [1, dim], for functions that take many.
+  MatrixView<const float> view() const noexcept { return {values.data(), 1, values.size()}; }
 };
 
 // The vectors of many texts, row i that of text i.

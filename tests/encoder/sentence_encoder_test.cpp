@@ -139,12 +139,37 @@ TEST_F(SentenceEncoderTest, APromptStandsInFrontOfTheText) {
   EXPECT_EQ(with_prompt.values, encoder.encode("query: text").values);
 }
 
+// As encode_query() and encode_document() of sentence-transformers.
+TEST_F(SentenceEncoderTest, ATaskChoosesAPromptWhereNoneIsGiven) {
+  const GoldenModel with_prompts("st-max-prompts");
+  const auto retriever = SentenceEncoder::load(with_prompts.folder());
+  const auto values = [&](const EncodeOptions& options) {
+    return retriever.encode("how are you", options).values;
+  };
+  const auto by_name = [&](const std::string& name) { return values({.prompt_name = name}); };
+  ASSERT_NE(by_name("query"), by_name("document"));
+  EXPECT_EQ(values({.task = Task::query}), by_name("query"));
+  EXPECT_EQ(values({.task = Task::document}), by_name("document"));
+  EXPECT_EQ(values({.prompt_name = "passage", .task = Task::query}), by_name("passage"));
+  EXPECT_EQ(values({.prompt = "", .task = Task::query}), values({.prompt = ""}));
+  EXPECT_EQ(encoder.encode("text", {.task = Task::query}).values, encoder.encode("text").values);
+}
+
+TEST_F(SentenceEncoderTest, OneVectorIsAMatrixOfOneRow) {
+  const auto vector = encoder.encode("text");
+  const auto vectors = encoder.encode({"text", "other"});
+  const auto scores = similarity(vectors, vector.view());
+  EXPECT_EQ(scores.shape(), (Shape{2, 1}));
+  EXPECT_EQ(scores.matrix().row(1)[0], similarity(vectors[1], vector));
+}
+
 TEST_F(SentenceEncoderTest, OptionsThatTheModelCannotMeetAreRefused) {
   EXPECT_THROW(encoder.encode("a", {.pooling = Pooling::pooler_output}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.pooling = static_cast<Pooling>(9)}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.dim = 100000}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.prompt_name = "query"}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.prompt = "a", .prompt_name = "b"}), std::invalid_argument);
+  EXPECT_THROW(encoder.encode("a", {.task = static_cast<Task>(3)}), std::invalid_argument);
   EXPECT_THROW(encoder.encode("a", {.max_length = 1}), std::invalid_argument);
   std::vector<float> room(3);
   const std::string_view text = "a";

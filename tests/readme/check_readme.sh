@@ -1,10 +1,11 @@
 #!/bin/sh
 # Compiles and runs every code block of README.md and of the guide as a reader would, in a scratch
-# folder, with a tiny model standing in for the real ones.
-#   check_readme.sh SOURCE_DIR PROGRAM SCRATCH_DIR CXX_COMPILER
+# folder, with a tiny model standing in for the real ones; those in C++ also in the compiled form.
+#   check_readme.sh SOURCE_DIR PROGRAM SCRATCH_DIR CXX_COMPILER INCLUDE_FLAG...
 set -eu
 source=$1 program=$2 scratch=$3
 export CXX="$4"
+shift 4
 rm -rf "$scratch"
 mkdir -p "$scratch/bin" "$scratch/work"
 cd "$scratch"
@@ -55,6 +56,7 @@ done
 for block in ../*.cpp.*; do
   echo "== $block"
   cp "$block" main.cpp
+  "$CXX" -std=c++20 -DSEMBLANCE_COMPILED -fsyntax-only "$@" main.cpp
   [ -d build ] || cmake -S . -B build >/dev/null
   cmake --build build
   build/app
