@@ -69,7 +69,12 @@ class HeadLoader {
     const ParameterSource source(files, {""}, "linear.weight");
     const Shape shape{module.out_features, module.in_features};
     LinearParameters linear{.weight = source.require_matrix("linear.weight", shape), .bias = {}};
-    if (module.bias) linear.bias = source.require("linear.bias", {module.out_features});
+    if (module.bias) {
+      linear.bias = source.require("linear.bias", {module.out_features});
+    } else if (source.contains("linear.bias")) {
+      throw ConfigError(config_of(module.folder), "bias", "true, as there is a linear.bias",
+                        "false");
+    }
     auto residual = Dense::Residual::none;
     std::optional<LinearParameters> projection;
     if (module.use_residual) {

@@ -69,6 +69,16 @@ TEST(LoadModelFolder, WithoutModulesNothingElseOfSentenceTransformersCounts) {
   check(folder.load());
 }
 
+TEST(LoadModelFolder, RefusesABiasThatADenseModuleSaysItHasNot) {
+  const ChangedFolder folder("st-mean-dense-normalize");
+  EXPECT_EQ(folder.refusal(), "");
+  json dense = folder.read("2_Dense/config.json");
+  dense["bias"] = false;
+  folder.write("2_Dense/config.json", dense);
+  EXPECT_EQ(folder.refusal(),
+            "/2_Dense/config.json: \"bias\": expected true, as there is a linear.bias, found false");
+}
+
 TEST(LoadModelFolder, RefusesAnAdapterBesideTheWeights) {
   const ChangedFolder folder("bert-mlm");
   folder.write("adapter_config.json", {{"peft_type", "LORA"}});

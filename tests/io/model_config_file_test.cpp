@@ -77,22 +77,19 @@ TEST(ModelConfig, ReadsBert) {
   EXPECT_EQ(config.embedding_size, 768u);
   EXPECT_EQ(config.hidden_act, "gelu");
   EXPECT_EQ(config.layer_norm_eps, 1e-12);
-  EXPECT_EQ(config.pad_token_id, 0);
   EXPECT_FALSE(config.use_task_id);
 }
 
 TEST(ModelConfig, AbsentValuesAreTheFamiliesOwnDefaults) {
   nlohmann::json config = bert();
   for (const char* key :
-       {"hidden_act", "layer_norm_eps", "type_vocab_size", "pad_token_id", "architectures"}) {
+       {"hidden_act", "layer_norm_eps", "type_vocab_size", "architectures"}) {
     config.erase(key);
   }
   const ModelConfig parsed = parse(config);
   EXPECT_EQ(parsed.hidden_act, "gelu");
   EXPECT_EQ(parsed.layer_norm_eps, 1e-12);
   EXPECT_EQ(parsed.type_vocab_size, 2u);
-  EXPECT_EQ(parsed.pad_token_id, std::nullopt);
-  EXPECT_EQ(parse(with("pad_token_id", nullptr)).pad_token_id, std::nullopt);
 }
 
 TEST(ModelConfig, ReadsRoFormer) {
@@ -152,6 +149,22 @@ TEST(ModelConfig, ReadsDistilBertByItsOwnNames) {
             "silu, tanh, found \"mish\"");
 }
 
+// As transformers' attribute_map of it has it.
+TEST(ModelConfig, TheNamesThatFamiliesShareGoBeforeDistilBertsOwn) {
+  const ModelConfig both = parse(with("num_attention_heads", 6, distilbert()));
+  EXPECT_EQ(both.num_attention_heads, 6u);
+  EXPECT_EQ(both.num_hidden_layers, 6u);
+  nlohmann::json shared = with("num_hidden_layers", 2, with("hidden_size", 384, distilbert()));
+  shared.erase("dim");
+  shared.erase("n_layers");
+  EXPECT_EQ(parse(shared).hidden_size, 384u);
+  EXPECT_EQ(parse(shared).num_hidden_layers, 2u);
+  EXPECT_EQ(parse(with("hidden_size", nullptr, distilbert())).hidden_size, 768u);
+  EXPECT_EQ(parse(with("intermediate_size", 8, distilbert())).intermediate_size, 3072u);
+  EXPECT_EQ(refusal(with("num_attention_heads", 7, distilbert())),
+            "config.json: \"num_attention_heads\": expected a divisor of dim 768, found 7");
+}
+
 TEST(ModelConfig, ReadsErnieWithAndWithoutTaskIds) {
   EXPECT_FALSE(parse(with("model_type", "ernie")).use_task_id);
   const ModelConfig config = parse(
@@ -205,6 +218,7 @@ TEST(ModelConfig, WhatOnlyLooksLikeBertIsRefusedByItsKey) {
       {"add_cross_attention", true},
       {"quantization_config", {{"quant_method", "gptq"}}},
       {"pruned_heads", {{"0", {1, 2}}}},
+      {"transformers_weights", "other.safetensors"},
       {"auto_map", {{"AutoModel", "modeling_bert.JinaBertModel"}}},
       {"num_key_value_heads", 4},
       {"head_dim", 32},
@@ -294,7 +308,6 @@ TEST(ModelConfig, OtherJsonIsRefused) {
   }
   refusal(with("architectures", "BertModel"));
   refusal(with("architectures", {1}));
-  refusal(with("pad_token_id", "0"));
 }
 
 TEST(ModelConfig, TheFileIsNamedAsTheCallerNamedTheFolder) {

@@ -56,7 +56,7 @@ TEST_P(GoldenFolder, LoadsAsAutoTokenizerLoadsIt) {
   std::vector<json> added;
   for (std::size_t i = 0; i < config.added_tokens.size(); ++i) {
     const AddedToken& t = config.added_tokens[i];
-    added.push_back({loaded.tokenizer.added_token_id(i), t.content, t.single_word, t.lstrip,
+    added.push_back({*loaded.tokenizer.id(t.content), t.content, t.single_word, t.lstrip,
                      t.rstrip, t.is_normalized(), t.special});
   }
   std::sort(added.begin(), added.end());
@@ -128,12 +128,21 @@ TEST(LoadTokenizer, RefusesOtherKindsByName) {
             "\"RoFormerTokenizer\"");
 }
 
+// Nor does one that is taken for it, as RoFormerTokenizer is.
 TEST(LoadTokenizer, ABertTokenizerTakesNothingButTokensFromTokenizerJson) {
   const auto ids = [](const std::string& tokenizer_json) {
     const testing::TempFolder folder;
     folder.write("tokenizer.json", tokenizer_json);
-    folder.write("tokenizer_config.json", R"({"tokenizer_class": "BertTokenizer"})");
-    return load_tokenizer(folder.path()).tokenizer.encode("A ab [MASK] b").input_ids;
+    const auto ids_of_class = [&](const std::string& name) {
+      folder.write("tokenizer_config.json", R"({"tokenizer_class": ")" + name + "\"}");
+      const auto adapt = [](std::string_view, TokenizerConfig&) { return true; };
+      return load_tokenizer(folder.path(), {.adapt = adapt})
+          .tokenizer.encode("A ab [MASK] b")
+          .input_ids;
+    };
+    const auto result = ids_of_class("BertTokenizer");
+    EXPECT_EQ(ids_of_class("RoFormerTokenizer"), result);
+    return result;
   };
   const auto expected = ids(tokenizer_json().dump());
   EXPECT_GT(expected.size(), 4u);
@@ -153,6 +162,25 @@ TEST(LoadTokenizer, ABertTokenizerTakesNothingButTokensFromTokenizerJson) {
             "tokenizer.json: \"model.vocab\": expected an object, found an array");
   EXPECT_EQ(complaint({{"tokenizer.json", with_value("/truncation", {{"direction", "Left"}})}}),
             "tokenizer.json: \"truncation.direction\": expected \"Right\", found \"Left\"");
+}
+
+TEST(LoadTokenizer, RefusesTokensThatTakeTimeBeyondTheTextsLength) {
+  json added = tokenizer_json().at("added_tokens");
+  json space = added.at(0);
+  space["content"] = " ";
+  space["rstrip"] = true;
+  added.push_back(space);
+  EXPECT_EQ(complaint_about("/added_tokens", added),
+            "tokenizer.json: \"added_tokens\": expected tokens that differ when normalized, of 1 to "
+            "4096 bytes, with rstrip not of whitespace alone, found one of whitespace alone with "
+            "rstrip");
+  json model = tokenizer_json().at("model");
+  model["vocab"][std::string(5000, 'a')] = 100000;
+  EXPECT_EQ(complaint_about("/model", model), "loads");
+  model["max_input_chars_per_word"] = 1'000'000;
+  EXPECT_EQ(complaint_about("/model", model),
+            "tokenizer.json: \"max_input_chars_per_word\": expected at most 1024 where a token has "
+            "more than 4096 bytes, found 1000000");
 }
 
 // As with the package's AddedToken: whether it is normalized is settled when it is known to be

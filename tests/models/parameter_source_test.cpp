@@ -51,6 +51,31 @@ TEST(ParameterSource, KeysUnderTheFamilysOwnPrefixGoBeforeBareOnes) {
   EXPECT_NE(parameters.layers[0].feed_forward.output.weight.elements.as<float>()[0], 0.0f);
 }
 
+// transformers renames each of the two by itself.
+TEST(ParameterSource, ALayerNormHasEitherNameForEachOfItsTwo) {
+  const std::vector<float> values{1.0f, 2.0f};
+  const auto bytes = std::as_bytes(std::span(values)).data();
+  const TensorView tensor{bytes, DType::f32, {2}};
+  const testing::TempFolder folder;
+  write_safetensors(folder.path() + "/model.safetensors",
+                    {{"a.gamma", tensor},
+                     {"a.bias", tensor},
+                     {"b.weight", tensor},
+                     {"b.bias", tensor},
+                     {"b.beta", tensor}});
+  const WeightFiles files = WeightFiles::open(ModelFolder(folder.path()));
+  const ParameterSource source(files, {""}, "a.gamma");
+  EXPECT_EQ(source.layer_norm("a", 2, 1e-12).weight.as<float>()[1], 2.0f);
+  try {
+    source.layer_norm("b", 2, 1e-12);
+    FAIL() << "took one of two biases";
+  } catch (const FormatError& error) {
+    EXPECT_EQ(error.what(), folder.path() +
+                                "/model.safetensors: \"b.beta\": expected one name for it, found a "
+                                "tensor \"b.bias\" too");
+  }
+}
+
 TEST(ParameterSource, RefusesAMatrixTooWideForInt8ByItsName) {
   constexpr std::size_t kWidth = simd::kMaxInt8Features + 1;
   const std::vector<float> values(kWidth, 0.5f);

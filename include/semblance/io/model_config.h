@@ -27,7 +27,6 @@ struct ModelConfig {
   // resolved.
   std::string hidden_act;
   double layer_norm_eps = 1e-12;
-  std::optional<std::int64_t> pad_token_id;
 
   // Width of the embedding tables, projected to hidden_size where it is another, as in RoFormer and
   // SimBERT-small.

@@ -91,6 +91,7 @@ inline constexpr ForeignKey kForeignKeys[] = {
     {"pruned_heads", ForeignKey::Harmless::false_or_zero},
     {"quantization_config", ForeignKey::Harmless::own_method},
     {"compression_config", ForeignKey::Harmless::false_or_zero},
+    {"transformers_weights", ForeignKey::Harmless::false_or_zero},  // another file for them
     // Code of its own.
     {"auto_map", ForeignKey::Harmless::false_or_zero},
 };
@@ -190,6 +191,19 @@ inline constexpr ConfigKeys kDistilBertKeys = {.hidden_size = "dim",
                                                .intermediate_size = "hidden_dim",
                                                .hidden_act = "activation"};
 
+// The names that the families share count for DistilBERT too, before its own, as by transformers'
+// attribute_map of it.
+inline ConfigKeys config_keys(const JsonValue& root, std::string_view model_type) {
+  constexpr ConfigKeys kShared;
+  if (model_type != "distilbert") return kShared;
+  ConfigKeys keys = kDistilBertKeys;
+  for (const auto key : {&ConfigKeys::hidden_size, &ConfigKeys::num_hidden_layers,
+                         &ConfigKeys::num_attention_heads}) {
+    if (root.find(kShared.*key)) keys.*key = kShared.*key;
+  }
+  return keys;
+}
+
 // Sizes that some configurations repeat under a second name and that must then agree.
 inline void require_equal(const JsonValue& root, std::string_view key, std::size_t expected) {
   const auto value = root.find(key);
@@ -212,7 +226,7 @@ inline void read_family(const JsonValue& root, ModelConfig& config) {
 }
 
 inline void read_sizes(const JsonValue& root, ModelConfig& config) {
-  const ConfigKeys keys = config.model_type == "distilbert" ? kDistilBertKeys : ConfigKeys{};
+  const ConfigKeys keys = config_keys(root, config.model_type);
   config.vocab_size = root.require_size("vocab_size", 1, kMaxVocabSize);
   config.hidden_size = root.require_size(keys.hidden_size, 1, kMaxWidth);
   config.num_hidden_layers = root.require_size(keys.num_hidden_layers, 1, kMaxLayers);
@@ -287,9 +301,6 @@ inline ModelConfig parse_model_config(const JsonValue& root) {
   detail::refuse_decoder(root, config);
   detail::read_sizes(root, config);
   detail::read_embedding_size(root, config);
-  config.pad_token_id =
-      root.optional_integer("pad_token_id", std::numeric_limits<std::int32_t>::min(),
-                            std::numeric_limits<std::int32_t>::max());
   const bool roformer = config.model_type == "roformer";
   const bool distilbert = config.model_type == "distilbert";
   if (!distilbert) detail::read_token_types_and_norm(root, config);

@@ -46,8 +46,8 @@ struct LoadedTokenizer {
 // - tokenizer_class BertTokenizer or one like it (also where no file names a class): all the
 //   rest from tokenizer_config.json or BertTokenizer's defaults. tokenizer.json's normalizer,
 //   pre-tokenizer, post-processor and WordPiece parameters do not count then, whatever they are;
-// - tokenizer_class PreTrainedTokenizerFast, TokenizersBackend or one that transformers does not
-//   know: tokenizer.json as it is written.
+// - tokenizer_class PreTrainedTokenizerFast, TokenizersBackend or one of some that transformers no
+//   longer knows (ErnieTokenizer, NezhaTokenizer): tokenizer.json as it is written.
 //
 // never_split counts for neither, as there. Throws FileError, FormatError, and ConfigError for what
 // is not supported: another class, truncation_side "left", split_special_tokens.
@@ -162,12 +162,22 @@ inline BertTokenizer make_tokenizer(TokenizerConfig config, const std::string& f
     throw ConfigError(file, "unk_token", "a token of the vocabulary",
                       "\"" + config.wordpiece.unk_token + "\"");
   }
+  for (std::size_t i = 0; i < config.vocabulary.size(); ++i) {
+    const std::string_view token = config.vocabulary[i].first;
+    if (!WordPiece::is_too_long(token, config.wordpiece)) continue;
+    throw ConfigError(file, "max_input_chars_per_word",
+                      "at most " + std::to_string(WordPiece::kMaxTokenBytes / 4) +
+                          " where a token has more than " +
+                          std::to_string(WordPiece::kMaxTokenBytes) + " bytes",
+                      std::to_string(config.wordpiece.max_input_chars_per_word));
+  }
   try {
     return BertTokenizer(std::move(config));
   } catch (const std::invalid_argument& error) {
     throw ConfigError(file, "added_tokens",
                       "tokens that differ when normalized, of 1 to " +
-                          std::to_string(AddedTokenMatcher::kMaxTokenBytes) + " bytes",
+                          std::to_string(AddedTokenMatcher::kMaxTokenBytes) +
+                          " bytes, with rstrip not of whitespace alone",
                       error.what());
   }
 }
@@ -244,8 +254,8 @@ inline LoadedTokenizer load_tokenizer(const ModelFolder& folder,
   }
   TokenizerJson json;
   if (json_path) {
-    json = kind == TokenizerKind::bert ? read_tokenizer_json_vocabulary(source)
-                                       : read_tokenizer_json(source);
+    json = kind == TokenizerKind::as_written ? read_tokenizer_json(source)
+                                             : read_tokenizer_json_vocabulary(source);
   } else {
     json.config.vocabulary = read_vocabulary(source);
   }

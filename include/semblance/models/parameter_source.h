@@ -92,12 +92,19 @@ class ParameterSource {
             .arena = arena_};
   }
 
-  // "weight" and "bias", or "gamma" and "beta" as TensorFlow checkpoints say.
+  // "weight" and "bias", or "gamma" and "beta" as TensorFlow checkpoints say. Throws FormatError
+  // for both names of one.
   LayerNormParameters layer_norm(const std::string& key, std::size_t size, double eps) const {
-    const bool tensorflow = !contains(key + ".weight") && contains(key + ".gamma");
-    return {.weight = require(key + (tensorflow ? ".gamma" : ".weight"), {size}),
-            .bias = require(key + (tensorflow ? ".beta" : ".bias"), {size}),
-            .eps = eps};
+    const auto either = [&](const char* name, const char* tensorflow_name) {
+      if (!contains(key + tensorflow_name)) return require(key + name, {size});
+      if (contains(key + name)) {
+        const std::string full_key = prefix_ + key + tensorflow_name;
+        throw FormatError(files_.file_of(full_key), full_key, "one name for it",
+                          "a tensor \"" + prefix_ + key + name + "\" too");
+      }
+      return require(key + tensorflow_name, {size});
+    };
+    return {.weight = either(".weight", ".gamma"), .bias = either(".bias", ".beta"), .eps = eps};
   }
 
  private:
