@@ -14,6 +14,7 @@
 #include "measure.h"
 #include "semblance/core/aligned_buffer.h"
 #include "semblance/simd/kernels.h"
+#include "semblance/tensor/precision.h"
 
 namespace {
 
@@ -134,19 +135,23 @@ class Benchmark {
   }
 
   // Weights come from memory: every call takes the next of a pool larger than the caches.
-  void linear(std::size_t rows, std::size_t in, std::size_t out, Activation activation) {
+  void linear(std::size_t rows, std::size_t in, std::size_t out, Activation activation,
+              Precision precision) {
     const std::size_t panels = (out + kernels_.panel_width - 1) / kernels_.panel_width;
-    const std::size_t weight_size = panels * kernels_.panel_width * in;
+    const std::size_t element = precision == Precision::f32 ? sizeof(float) : 2;
+    const std::size_t weight_bytes = panels * kernels_.panel_width * in * element;
+    const auto multiply = precision == Precision::f32   ? kernels_.linear
+                          : precision == Precision::f16 ? kernels_.linear_float16
+                                                        : kernels_.linear_bfloat16;
     AlignedBuffer<float> input = values(rows * stride(in)), output = values(rows * stride(out));
     const AlignedBuffer<float> bias = values(out);
     std::size_t offset = 0;
     const Measured m = measure(kernels_.isa, seconds_, [&] {
-      if (offset + weight_size > pool_.size()) offset = 0;
       LinearCall call;
       call.input = input.data();
       call.input_stride = stride(in);
       call.rows = rows;
-      call.packed_weight = pool_.data() + offset;
+      call.packed_weight = next_weights(weight_bytes, offset);
       call.in_features = in;
       call.out_features = out;
       call.last_column = out;
@@ -154,39 +159,9 @@ class Benchmark {
       call.activation = activation;
       call.output = output.data();
       call.output_stride = stride(out);
-      offset += weight_size;
-      kernels_.linear(call);
+      multiply(call);
     });
-    const double flops = 2.0 * static_cast<double>(rows * in) * static_cast<double>(out);
-    report("linear" + std::string(activation == Activation::gelu ? "+gelu " : " ") +
-               std::to_string(rows) + " x " + std::to_string(in) + " -> " + std::to_string(out),
-           m, flops, bytes(weight_size));
-  }
-
-  // The same with weights of 16 bits.
-  void half_linear(std::size_t rows, std::size_t in, std::size_t out, bool bfloat16) {
-    const std::size_t panels = (out + kernels_.panel_width - 1) / kernels_.panel_width;
-    const std::size_t weight_size = panels * kernels_.panel_width * in / 2;
-    AlignedBuffer<float> input = values(rows * stride(in)), output = values(rows * stride(out));
-    std::size_t offset = 0;
-    const Measured m = measure(kernels_.isa, seconds_, [&] {
-      if (offset + weight_size > pool_.size()) offset = 0;
-      LinearCall call;
-      call.input = input.data();
-      call.input_stride = stride(in);
-      call.rows = rows;
-      call.packed_weight = pool_.data() + offset;
-      call.in_features = in;
-      call.out_features = out;
-      call.last_column = out;
-      call.output = output.data();
-      call.output_stride = stride(out);
-      offset += weight_size;
-      (bfloat16 ? kernels_.linear_bfloat16 : kernels_.linear_float16)(call);
-    });
-    report(std::string(bfloat16 ? "bf16 " : "f16 ") + std::to_string(rows) + " x " +
-               std::to_string(in) + " -> " + std::to_string(out),
-           m, 2.0 * static_cast<double>(rows * in) * static_cast<double>(out), bytes(weight_size));
+    report_linear(std::string(name_of(precision)), rows, in, out, activation, m, weight_bytes);
   }
 
   // In 8 bits, the step that makes codes of the input included. Operations a second stand beside
@@ -194,14 +169,12 @@ class Benchmark {
   void int8_linear(std::size_t rows, std::size_t in, std::size_t out, Activation activation) {
     const std::size_t panels = (out + kernels_.panel_width - 1) / kernels_.panel_width;
     const std::size_t weight_bytes = panels * kernels_.int8_panel_bytes(in);
-    const std::size_t pool_bytes = pool_.size() * sizeof(float);
     AlignedBuffer<float> input = values(rows * stride(in)), output = values(rows * stride(out));
     AlignedBuffer<std::byte> codes(rows * kernels_.int8_row_bytes(in));
     std::vector<float> scales(rows);
     std::vector<std::int32_t> zeros(rows);
     std::size_t offset = 0;
     const Measured m = measure(kernels_.isa, seconds_, [&] {
-      if (offset + weight_bytes > pool_bytes) offset = 0;
       kernels_.quantize_rows(input.data(), stride(in), rows, in, codes.data(), scales.data(),
                              zeros.data());
       Int8LinearCall call;
@@ -209,20 +182,16 @@ class Benchmark {
       call.input_scales = scales.data();
       call.input_zeros = zeros.data();
       call.rows = rows;
-      call.packed_weight = reinterpret_cast<const std::byte*>(pool_.data()) + offset;
+      call.packed_weight = next_weights(weight_bytes, offset);
       call.in_features = in;
       call.out_features = out;
       call.last_column = out;
       call.activation = activation;
       call.output = output.data();
       call.output_stride = stride(out);
-      offset += weight_bytes;
       kernels_.linear_int8(call);
     });
-    report("int8" + std::string(activation == Activation::gelu ? "+gelu " : " ") +
-               std::to_string(rows) + " x " + std::to_string(in) + " -> " + std::to_string(out),
-           m, 2.0 * static_cast<double>(rows * in) * static_cast<double>(out),
-           static_cast<double>(weight_bytes));
+    report_linear("int8", rows, in, out, activation, m, weight_bytes);
   }
 
   void attention(std::size_t length, std::size_t heads, std::size_t head_dim) {
@@ -312,6 +281,22 @@ class Benchmark {
     return result;
   }
 
+  // The next of the pool, which is as good as any other.
+  const std::byte* next_weights(std::size_t weight_bytes, std::size_t& offset) const {
+    if (offset + weight_bytes > pool_.size() * sizeof(float)) offset = 0;
+    offset += weight_bytes;
+    return reinterpret_cast<const std::byte*>(pool_.data()) + (offset - weight_bytes);
+  }
+
+  void report_linear(const std::string& precision, std::size_t rows, std::size_t in,
+                     std::size_t out, Activation activation, const Measured& m,
+                     std::size_t weight_bytes) const {
+    report("linear " + precision + (activation == Activation::gelu ? "+gelu " : " ") +
+               std::to_string(rows) + " x " + std::to_string(in) + " -> " + std::to_string(out),
+           m, 2.0 * static_cast<double>(rows * in) * static_cast<double>(out),
+           static_cast<double>(weight_bytes));
+  }
+
   void report(const std::string& name, const Measured& m, double flops, double read_bytes) const {
     std::printf("%-40s %10.1f us  +-%3.0f %%", name.c_str(), m.median * 1e6, m.spread * 50);
     if (flops > 0) {
@@ -366,9 +351,9 @@ int main(int argc, char** argv) {
                   {384, 1536, Activation::gelu},     {1536, 384, Activation::identity}};
     for (const auto& shape : shapes) {
       for (const std::size_t rows : row_counts) {
-        benchmark.linear(rows, shape.in, shape.out, shape.activation);
-        benchmark.half_linear(rows, shape.in, shape.out, false);
-        benchmark.half_linear(rows, shape.in, shape.out, true);
+        for (const Precision precision : {Precision::f32, Precision::f16, Precision::bf16}) {
+          benchmark.linear(rows, shape.in, shape.out, shape.activation, precision);
+        }
         benchmark.int8_linear(rows, shape.in, shape.out, shape.activation);
       }
     }

@@ -44,10 +44,6 @@ const std::vector<Named>& activations() {
       {"tanh", [](double x) { return std::tanh(x); }},
       {"relu", [](double x) { return std::max(x, 0.0); }},
       {"gelu", testing::plain_gelu},
-      {"gelu_pytorch_tanh",
-       [](double x) {
-         return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
-       }},
       {"silu", [](double x) { return x / (1 + std::exp(-x)); }},
       {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }}};
   return all;

@@ -63,18 +63,12 @@ class JsonValue {
   bool require_boolean(std::string_view key) const {
     return require(key, "true or false").as_boolean();
   }
-  std::int64_t require_integer(std::string_view key, std::int64_t min, std::int64_t max) const {
-    return require(key, "an integer").as_integer(min, max);
-  }
   std::size_t require_size(std::string_view key, std::size_t min, std::size_t max) const {
     return require(key, "an integer").as_size(min, max);
   }
-  double require_number(std::string_view key) const { return require(key, "a number").as_number(); }
 
   std::optional<std::string> optional_string(std::string_view key) const;
   std::optional<bool> optional_boolean(std::string_view key) const;
-  std::optional<std::int64_t> optional_integer(std::string_view key, std::int64_t min,
-                                               std::int64_t max) const;
   std::optional<std::size_t> optional_size(std::string_view key, std::size_t min,
                                            std::size_t max) const;
   std::optional<double> optional_number(std::string_view key) const;
@@ -220,13 +214,6 @@ inline std::optional<std::string> JsonValue::optional_string(std::string_view ke
 inline std::optional<bool> JsonValue::optional_boolean(std::string_view key) const {
   const auto found = find(key);
   return found ? std::optional(found->as_boolean()) : std::nullopt;
-}
-
-inline std::optional<std::int64_t> JsonValue::optional_integer(std::string_view key,
-                                                               std::int64_t min,
-                                                               std::int64_t max) const {
-  const auto found = find(key);
-  return found ? std::optional(found->as_integer(min, max)) : std::nullopt;
 }
 
 inline std::optional<std::size_t> JsonValue::optional_size(std::string_view key, std::size_t min,

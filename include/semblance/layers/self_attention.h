@@ -32,7 +32,10 @@ struct SelfAttentionParameters {
 // Multi-head self-attention with its residual and layer norm (Vaswani et al. 2017, eq. 1; BERT
 // keeps the 1/sqrt(head_dim) scale and normalizes after the residual):
 //   hidden_states = LayerNorm(hidden_states + Attention(hidden_states) W_O + b_O)
-// A text attends to its own tokens only; there is no padding and so no mask.
+// A text attends to its own tokens only; there is no padding and so no mask. Order of operations as
+// simd::LinearCall, simd::AttentionCall and simd::LayerNormCall say, in int8 as
+// simd::Int8LinearCall and, for long texts, simd::Kernels::attention_int8. NaN and infinity stay in
+// their text.
 template <LayerScalar Scalar, class Positions>
 requires PositionEncoding<Positions, Scalar>
 class SelfAttention {

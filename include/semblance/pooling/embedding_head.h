@@ -22,16 +22,15 @@ namespace semblance {
 // where the widths differ and there is a residual.
 class Dense {
  public:
-  enum class Activation { identity, tanh, relu, gelu, gelu_tanh, silu, sigmoid };
-  // By the lower-case name: identity, tanh, relu, gelu, gelu_pytorch_tanh, silu or sigmoid; nothing
-  // when it is none of them.
+  enum class Activation { identity, tanh, relu, gelu, silu, sigmoid };
+  // By the lower-case name: identity, tanh, relu, gelu, silu or sigmoid; nothing when it is
+  // none of them.
   static std::optional<Activation> activation_of(std::string_view name) {
     constexpr std::pair<std::string_view, Activation> kNames[] = {
         {"identity", Activation::identity},
         {"tanh", Activation::tanh},
         {"relu", Activation::relu},
         {"gelu", Activation::gelu},
-        {"gelu_pytorch_tanh", Activation::gelu_tanh},
         {"silu", Activation::silu},
         {"sigmoid", Activation::sigmoid}};
     for (const auto& [known, activation] : kNames) {
@@ -80,7 +79,6 @@ class Dense {
       case Activation::tanh: return simd::Activation::tanh;
       case Activation::relu: return simd::Activation::relu;
       case Activation::gelu: return simd::Activation::gelu;
-      case Activation::gelu_tanh: return simd::Activation::gelu_tanh;
       case Activation::silu: return simd::Activation::silu;
       default: return simd::Activation::identity;
     }

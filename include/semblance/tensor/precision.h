@@ -6,8 +6,8 @@
 
 namespace semblance {
 
-// What the matrices of the layers are kept and multiplied in; everything between the products is
-// float32.
+// What the matrices of the layers are kept and multiplied in. Everything between the products is
+// float32, but in int8 also the attention of texts from 256 tokens on (SelfAttention).
 //   f32   float32
 //   f16   weights rounded to IEEE binary16, arithmetic in float32
 //   bf16  weights rounded to bfloat16, arithmetic in float32
