@@ -6,20 +6,13 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
-#include <span>
-#include <stdexcept>
-#include <stop_token>
 #include <string>
 #include <vector>
 
 #include "cli/run_program.h"
-#include "semblance/core/executor.h"
 #include "semblance/io/quantized_weights.h"
-#include "semblance/io/safetensors_writer.h"
 #include "semblance/io/weight_files.h"
-#include "semblance/models/quantize_weights.h"
 #include "semblance/semblance.h"
 
 namespace semblance::testing {
@@ -233,46 +226,6 @@ TEST(QuantizeProgram, AnInterruptLeavesNothing) {
     EXPECT_EQ(folder.names().size(), 2u) << name;
     EXPECT_TRUE(fs::is_empty(folder / "empty"));
   }
-}
-
-TEST(QuantizeWeights, KeepsAMatrixThatFourBitsDoNotReach) {
-  const TemporaryFolder folder;
-  std::vector<float> values(64, 1.0f);
-  const auto bits_with = [&](float largest) {
-    values[40] = largest;
-    const TensorView tensor{std::as_bytes(std::span(values)).data(), DType::f32, {2, 32}};
-    write_safetensors(folder / "model.safetensors", {{"query.weight", tensor}});
-    InlineExecutor executor;
-    const auto report = quantize_weights(WeightFiles::open(folder / "model.safetensors"),
-                                         folder / "quantized.safetensors", {.bits = 4}, executor);
-    return report.at(0).bits;
-  };
-  EXPECT_EQ(bits_with(524032.0f), 4);
-  EXPECT_EQ(bits_with(-524064.0f), 0);
-  EXPECT_THROW(bits_with(std::numeric_limits<float>::infinity()), FormatError);
-  EXPECT_THROW(bits_with(std::numeric_limits<float>::quiet_NaN()), FormatError);
-}
-
-TEST(QuantizeWeights, RefusesOtherNumbersOfBits) {
-  const TemporaryFolder folder;
-  InlineExecutor executor;
-  for (const int bits : {0, 5, 16}) {
-    EXPECT_THROW(quantize_weights(WeightFiles::open(kModel), folder / "model.safetensors",
-                                  {.bits = bits}, executor),
-                 std::invalid_argument);
-  }
-  EXPECT_TRUE(folder.names().empty());
-}
-
-TEST(QuantizeWeights, WritesNothingWhenAskedToStop) {
-  const TemporaryFolder folder;
-  std::stop_source source;
-  source.request_stop();
-  InlineExecutor executor;
-  EXPECT_THROW(quantize_weights(WeightFiles::open(kModel), folder / "model.safetensors",
-                                {.stop_token = source.get_token()}, executor),
-               Cancelled);
-  EXPECT_TRUE(folder.names().empty());
 }
 
 TEST(PrecisionOption, EveryChoiceIsTakenAndOnlyThose) {

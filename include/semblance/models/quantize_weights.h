@@ -54,7 +54,8 @@ struct QuantizedMatrix {
 // makes of the same matrix. A 4-bit scale is the one of several near v / 7 and v / -8, v the
 // value of largest magnitude, that has the least squared error in its block; a matrix of an odd
 // number of columns gets 8 bits. Throws std::invalid_argument for other `bits`, FileError,
-// FormatError (a weight that is not finite, or quantized already), Cancelled.
+// FormatError (a weight that is not finite, or quantized already, or one to quantize whose key with
+// "_scale" or "_pieces" behind it is a tensor of the files too), Cancelled.
 std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files, const std::string& path,
                                               const QuantizeOptions& options, Executor& executor);
 
@@ -218,6 +219,42 @@ inline int bits_of_matrix(std::string_view key, const TensorView& tensor, int bi
   return tensor.shape[1] % 2 != 0 ? 8 : bits;
 }
 
+// Throws FormatError where the files have tensors of their own by the names that go with codes.
+inline void check_names_are_free(const WeightFiles& files, const std::string& key) {
+  for (const std::string_view suffix : {kScaleSuffix, kPiecesSuffix}) {
+    const std::string taken = key + std::string(suffix);
+    const StoredTensor* tensor = files.describe(taken);
+    if (tensor == nullptr) continue;
+    throw FormatError(files.file_of(taken), taken,
+                      "no such tensor beside a matrix that is to be quantized",
+                      TensorView{nullptr, tensor->dtype, tensor->shape}.to_string());
+  }
+}
+
+// Throws FormatError for weights that are not finite, and for names that are taken.
+inline QuantizedTensors quantize_matrix_of(const WeightFiles& files, const std::string& key,
+                                           const TensorView& weight, int bits, Executor& executor) {
+  check_names_are_free(files, key);
+  const bool transform = bits == 8 && has_normalized_input(key);
+  const std::size_t pieces = transform ? simd::hadamard_pieces(weight.shape[1]) : 1;
+  QuantizedTensors result = quantize_matrix(weight, bits, pieces, is_table(key), executor);
+  if (std::isnan(result.relative_error)) {
+    throw FormatError(files.file_of(key), key, "finite weights", "nan or infinity");
+  }
+  return result;
+}
+
+// The tensors to write for a matrix, which must outlive them.
+inline void append_tensors(const std::string& key, const QuantizedTensors& quantized,
+                           std::vector<NamedTensor>& tensors) {
+  const WeightMatrix& matrix = quantized.matrix;
+  tensors.push_back({key, matrix.elements});
+  tensors.push_back({key + std::string(kScaleSuffix), *matrix.scales});
+  if (matrix.pieces == 1) return;
+  const auto* pieces = reinterpret_cast<const std::byte*>(&quantized.pieces);
+  tensors.push_back({key + std::string(kPiecesSuffix), TensorView{pieces, DType::u8, {1}}});
+}
+
 }  // namespace detail
 
 inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
@@ -245,13 +282,8 @@ inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
       tensors.push_back({key, tensor});
       continue;
     }
-    const bool transform = bits == 8 && detail::has_normalized_input(key);
-    detail::QuantizedTensors matrix = detail::quantize_matrix(
-        tensor, bits, transform ? simd::hadamard_pieces(tensor.shape[1]) : 1, detail::is_table(key),
-        executor);
-    if (std::isnan(matrix.relative_error)) {
-      throw FormatError(files.file_of(key), key, "finite weights", "nan or infinity");
-    }
+    detail::QuantizedTensors matrix =
+        detail::quantize_matrix_of(files, key, tensor, bits, executor);
     const bool keep =
         std::isinf(matrix.relative_error) || matrix.relative_error > options.keep_above;
     report.push_back({key, tensor.shape, keep ? 0 : bits, matrix.relative_error});
@@ -261,13 +293,7 @@ inline std::vector<QuantizedMatrix> quantize_weights(const WeightFiles& files,
     }
     files.release(tensor);
     quantized.push_back(std::move(matrix));
-    const WeightMatrix& view = quantized.back().matrix;
-    tensors.push_back({key, view.elements});
-    tensors.push_back({key + std::string(kScaleSuffix), *view.scales});
-    if (view.pieces != 1) {
-      const auto* pieces = reinterpret_cast<const std::byte*>(&quantized.back().pieces);
-      tensors.push_back({key + std::string(kPiecesSuffix), TensorView{pieces, DType::u8, {1}}});
-    }
+    detail::append_tensors(key, quantized.back(), tensors);
   }
   write_safetensors(path, std::move(tensors),
                     {{"format", "pt"},
