@@ -25,7 +25,8 @@ int main(int argc, char** argv) {
     for (std::string line; std::getline(file, line);) texts.push_back(line);
 
     const auto encoder = semblance::SentenceEncoder::load(argv[1]);
-    const auto corpus = encoder.encode(texts, {.normalize = true, .task = semblance::Task::document});
+    const auto corpus =
+        encoder.encode(texts, {.normalize = true, .task = semblance::Task::document});
 
     // On vectors of length 1 the inner product is the cosine.
     hnswlib::InnerProductSpace space(corpus.dim);
@@ -34,7 +35,8 @@ int main(int argc, char** argv) {
     graph.setEf(100);  // candidates looked at for a query: more find more and take longer
 
     for (std::string query; std::getline(std::cin, query);) {
-      const auto vector = encoder.encode(query, {.normalize = true, .task = semblance::Task::query});
+      const auto vector =
+          encoder.encode(query, {.normalize = true, .task = semblance::Task::query});
       auto nearest = graph.searchKnn(vector.data(), std::min<std::size_t>(30, texts.size()));
       std::vector<semblance::Hit> found;
       for (; !nearest.empty(); nearest.pop()) found.push_back({.row = nearest.top().second});

@@ -75,8 +75,9 @@ TEST(LoadModelFolder, RefusesABiasThatADenseModuleSaysItHasNot) {
   json dense = folder.read("2_Dense/config.json");
   dense["bias"] = false;
   folder.write("2_Dense/config.json", dense);
-  EXPECT_EQ(folder.refusal(),
-            "/2_Dense/config.json: \"bias\": expected true, as there is a linear.bias, found false");
+  EXPECT_EQ(
+      folder.refusal(),
+      "/2_Dense/config.json: \"bias\": expected true, as there is a linear.bias, found false");
 }
 
 TEST(LoadModelFolder, RefusesAnAdapterBesideTheWeights) {

@@ -82,8 +82,7 @@ TEST(ModelConfig, ReadsBert) {
 
 TEST(ModelConfig, AbsentValuesAreTheFamiliesOwnDefaults) {
   nlohmann::json config = bert();
-  for (const char* key :
-       {"hidden_act", "layer_norm_eps", "type_vocab_size", "architectures"}) {
+  for (const char* key : {"hidden_act", "layer_norm_eps", "type_vocab_size", "architectures"}) {
     config.erase(key);
   }
   const ModelConfig parsed = parse(config);

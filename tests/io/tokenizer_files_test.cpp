@@ -56,8 +56,8 @@ TEST_P(GoldenFolder, LoadsAsAutoTokenizerLoadsIt) {
   std::vector<json> added;
   for (std::size_t i = 0; i < config.added_tokens.size(); ++i) {
     const AddedToken& t = config.added_tokens[i];
-    added.push_back({*loaded.tokenizer.id(t.content), t.content, t.single_word, t.lstrip,
-                     t.rstrip, t.is_normalized(), t.special});
+    added.push_back({*loaded.tokenizer.id(t.content), t.content, t.single_word, t.lstrip, t.rstrip,
+                     t.is_normalized(), t.special});
   }
   std::sort(added.begin(), added.end());
   EXPECT_EQ(json(added), GetParam().at("added"));
@@ -170,10 +170,11 @@ TEST(LoadTokenizer, RefusesTokensThatTakeTimeBeyondTheTextsLength) {
   space["content"] = " ";
   space["rstrip"] = true;
   added.push_back(space);
-  EXPECT_EQ(complaint_about("/added_tokens", added),
-            "tokenizer.json: \"added_tokens\": expected tokens that differ when normalized, of 1 to "
-            "4096 bytes, with rstrip not of whitespace alone, found one of whitespace alone with "
-            "rstrip");
+  EXPECT_EQ(
+      complaint_about("/added_tokens", added),
+      "tokenizer.json: \"added_tokens\": expected tokens that differ when normalized, of 1 to "
+      "4096 bytes, with rstrip not of whitespace alone, found one of whitespace alone with "
+      "rstrip");
   json model = tokenizer_json().at("model");
   model["vocab"][std::string(5000, 'a')] = 100000;
   EXPECT_EQ(complaint_about("/model", model), "loads");

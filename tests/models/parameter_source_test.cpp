@@ -57,12 +57,11 @@ TEST(ParameterSource, ALayerNormHasEitherNameForEachOfItsTwo) {
   const auto bytes = std::as_bytes(std::span(values)).data();
   const TensorView tensor{bytes, DType::f32, {2}};
   const testing::TempFolder folder;
-  write_safetensors(folder.path() + "/model.safetensors",
-                    {{"a.gamma", tensor},
-                     {"a.bias", tensor},
-                     {"b.weight", tensor},
-                     {"b.bias", tensor},
-                     {"b.beta", tensor}});
+  write_safetensors(folder.path() + "/model.safetensors", {{"a.gamma", tensor},
+                                                           {"a.bias", tensor},
+                                                           {"b.weight", tensor},
+                                                           {"b.bias", tensor},
+                                                           {"b.beta", tensor}});
   const WeightFiles files = WeightFiles::open(ModelFolder(folder.path()));
   const ParameterSource source(files, {""}, "a.gamma");
   EXPECT_EQ(source.layer_norm("a", 2, 1e-12).weight.as<float>()[1], 2.0f);

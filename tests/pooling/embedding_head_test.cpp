@@ -39,13 +39,12 @@ struct Named {
   PlainFunction function;
 };
 const std::vector<Named>& activations() {
-  static const std::vector<Named> all{
-      {"identity", testing::plain_identity},
-      {"tanh", [](double x) { return std::tanh(x); }},
-      {"relu", [](double x) { return std::max(x, 0.0); }},
-      {"gelu", testing::plain_gelu},
-      {"silu", [](double x) { return x / (1 + std::exp(-x)); }},
-      {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }}};
+  static const std::vector<Named> all{{"identity", testing::plain_identity},
+                                      {"tanh", [](double x) { return std::tanh(x); }},
+                                      {"relu", [](double x) { return std::max(x, 0.0); }},
+                                      {"gelu", testing::plain_gelu},
+                                      {"silu", [](double x) { return x / (1 + std::exp(-x)); }},
+                                      {"sigmoid", [](double x) { return 1 / (1 + std::exp(-x)); }}};
   return all;
 }
 

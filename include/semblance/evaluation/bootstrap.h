@@ -47,15 +47,15 @@ std::optional<ConfidenceInterval> bootstrap_interval(
     FunctionRef<std::optional<double>(std::span<const std::uint32_t>)> statistic,
     const BootstrapOptions& options = {});
 
-// The interval of spearman(x, y) over resampled pairs; each resample is ranked anew, in O(n). Throws
-// std::invalid_argument for unequal sizes too.
+// The interval of spearman(x, y) over resampled pairs; each resample is ranked anew, in O(n).
+// Throws std::invalid_argument for unequal sizes too.
 std::optional<ConfidenceInterval> spearman_interval(std::span<const double> x,
                                                     std::span<const double> y,
                                                     const BootstrapOptions& options = {});
 
 // Compares the Spearman correlations of two systems with the same gold scores, on resamples that
-// both share. std::nullopt when a correlation is undefined. Throws std::invalid_argument for unequal
-// sizes too.
+// both share. std::nullopt when a correlation is undefined. Throws std::invalid_argument for
+// unequal sizes too.
 std::optional<PairedComparison> compare_spearman(std::span<const double> gold,
                                                  std::span<const double> system_a,
                                                  std::span<const double> system_b,

@@ -227,8 +227,8 @@ inline TokenizerJson read_tokenizer_json(const FileSource& source) {
 }
 
 // The vocabulary and the added tokens alone, which is all that transformers' BertTokenizer and
-// RoFormerTokenizer take of the file: its other parts may be of any kind, but for truncation as above and a model of pieces
-// that are no words. Throws FileError, FormatError, ConfigError.
+// RoFormerTokenizer take of the file: its other parts may be of any kind, but for truncation as
+// above and a model of pieces that are no words. Throws FileError, FormatError, ConfigError.
 inline TokenizerJson read_tokenizer_json_vocabulary(const FileSource& source) {
   TokenizerJson result;
   const JsonDocument document = detail::read_with_vocabulary(source, result.config.vocabulary);

@@ -27,10 +27,10 @@ struct EmbeddingsParameters {
   std::optional<LinearParameters> projection;  // [hidden_size, embedding_size]
 };
 
-// Sum of the word, token type, position and task embeddings of each token, added in this order, then
-// layer norm, then where embedding_size and hidden_size differ a projection (Clark et al. 2020,
-// ELECTRA; RoFormer).
-// The tables stay where the weight file has them; the caller keeps the file open.
+// Sum of the word, token type, position and task embeddings of each token, added in this order,
+// then layer norm, then where embedding_size and hidden_size differ a projection (Clark et al.
+// 2020, ELECTRA; RoFormer). The tables stay where the weight file has them; the caller keeps the
+// file open.
 template <LayerScalar Scalar>
 class Embeddings {
  public:

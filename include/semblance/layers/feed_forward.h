@@ -18,8 +18,8 @@ struct FeedForwardParameters {
 };
 
 // Position-wise feed-forward block with its residual and layer norm (Vaswani et al. 2017, section
-// 3.3, with BERT's order): x = LayerNorm(x + activation(x W_1 + b_1) W_2 + b_2), each step as Linear
-// and LayerNorm say. NaN and infinity stay in their row.
+// 3.3, with BERT's order): x = LayerNorm(x + activation(x W_1 + b_1) W_2 + b_2), each step as
+// Linear and LayerNorm say. NaN and infinity stay in their row.
 template <LayerScalar Scalar, ActivationFunction Activation>
 class FeedForward {
  public:

@@ -12,8 +12,8 @@
 
 namespace semblance {
 
-// Layer normalization over the last axis (Ba et al. 2016, arXiv 1607.06450), population variance, in
-// the order of operations of simd::LayerNormCall. NaN and infinity stay in their row.
+// Layer normalization over the last axis (Ba et al. 2016, arXiv 1607.06450), population variance,
+// in the order of operations of simd::LayerNormCall. NaN and infinity stay in their row.
 template <LayerScalar Scalar>
 class LayerNorm {
  public:

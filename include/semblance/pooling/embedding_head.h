@@ -27,12 +27,9 @@ class Dense {
   // none of them.
   static std::optional<Activation> activation_of(std::string_view name) {
     constexpr std::pair<std::string_view, Activation> kNames[] = {
-        {"identity", Activation::identity},
-        {"tanh", Activation::tanh},
-        {"relu", Activation::relu},
-        {"gelu", Activation::gelu},
-        {"silu", Activation::silu},
-        {"sigmoid", Activation::sigmoid}};
+        {"identity", Activation::identity}, {"tanh", Activation::tanh},
+        {"relu", Activation::relu},         {"gelu", Activation::gelu},
+        {"silu", Activation::silu},         {"sigmoid", Activation::sigmoid}};
     for (const auto& [known, activation] : kNames) {
       if (known == name) return activation;
     }

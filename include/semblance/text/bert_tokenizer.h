@@ -42,7 +42,8 @@ struct TokenizerConfig {
 // the ids and offsets of the `tokenizers` package 0.23.
 //
 // Takes any bytes: each maximal ill-formed part of UTF-8 reads as U+FFFD, which clean_text removes.
-// Time is linear in the text's length, times the longest token's at worst. Const members may be called from many threads at once.
+// Time is linear in the text's length, times the longest token's at worst. Const members may be
+// called from many threads at once.
 class BertTokenizer {
  public:
   // Throws std::invalid_argument for what WordPiece and AddedTokenMatcher refuse: a vocabulary
