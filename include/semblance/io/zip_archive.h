@@ -54,6 +54,8 @@ class ZipArchive {
   }
   std::size_t find_end_record() const;
   Directory read_end_records() const;
+  // What the zip64 end record before a locator says, which must agree with `plain`.
+  Directory read_zip64_end_record(std::size_t locator, const Directory& plain) const;
   ZipEntry read_entry(ByteReader& reader, const Directory& directory) const;
   void place_entry(ZipEntry& entry, std::uint32_t crc, std::uint16_t flags, std::uint64_t size,
                    const Directory& directory) const;
@@ -147,6 +149,38 @@ inline std::size_t ZipArchive::find_end_record() const {
   throw FormatError(file_, "", "a zip archive with its central directory at the end", "none");
 }
 
+inline ZipArchive::Directory ZipArchive::read_zip64_end_record(std::size_t locator,
+                                                               const Directory& plain) const {
+  ByteReader where = at(locator + 4);
+  const std::uint32_t disk = where.u32();
+  const std::uint64_t record = where.u64();
+  const std::uint32_t num_disks = where.u32();
+  if (record > locator || disk != 0 || num_disks > 1) {
+    throw where.error("a zip64 end record before its locator", "none");
+  }
+  ByteReader end = at(record);
+  if (end.u32() != detail::kZip64End) throw end.error("a zip64 end record", "other bytes");
+  if (end.u64() != locator - record - 12) {
+    throw end.error("a zip64 end record that ends at its locator", "another length");
+  }
+  end.take(4);  // versions
+  if (end.u32() != 0 || end.u32() != 0) throw end.error("one part", "several");
+  const std::uint64_t entries_here = end.u64();
+  Directory directory{.offset = 0, .byte_count = 0, .num_entries = end.u64(), .end = record};
+  directory.byte_count = end.u64();
+  directory.offset = end.u64();
+  const auto agree = [](std::uint64_t narrow, std::uint64_t wide, std::uint64_t marker) {
+    return narrow == marker || narrow == wide;
+  };
+  if (entries_here != directory.num_entries ||
+      !agree(plain.num_entries, directory.num_entries, 0xFFFF) ||
+      !agree(plain.byte_count, directory.byte_count, detail::kInZip64) ||
+      !agree(plain.offset, directory.offset, detail::kInZip64)) {
+    throw end.error("zip and zip64 end records that agree", "two that differ");
+  }
+  return directory;
+}
+
 inline ZipArchive::Directory ZipArchive::read_end_records() const {
   constexpr std::size_t kLocator = 20;
   const std::size_t end_record = find_end_record();
@@ -160,36 +194,8 @@ inline ZipArchive::Directory ZipArchive::read_end_records() const {
   directory.offset = end.u32();
   directory.end = end_record;
 
-  const bool has_locator =
-      end_record >= kLocator && at(end_record - kLocator).u32() == detail::kZip64Locator;
-  if (has_locator) {
-    ByteReader locator = at(end_record - kLocator + 4);
-    const std::uint32_t end64_disk = locator.u32();
-    const std::uint64_t end64_record = locator.u64();
-    const std::uint32_t num_disks = locator.u32();
-    if (end64_record > end_record - kLocator || end64_disk != 0 || num_disks > 1) {
-      throw locator.error("a zip64 end record before its locator", "none");
-    }
-    ByteReader end64 = at(end64_record);
-    if (end64.u32() != detail::kZip64End) throw end64.error("a zip64 end record", "other bytes");
-    if (end64.u64() != end_record - kLocator - end64_record - 12) {
-      throw end64.error("a zip64 end record that ends at its locator", "another length");
-    }
-    end64.take(4);  // versions
-    if (end64.u32() != 0 || end64.u32() != 0) throw end64.error("one part", "several");
-    const std::uint64_t here = end64.u64();
-    const Directory plain = directory;
-    directory = {.offset = 0, .byte_count = 0, .num_entries = end64.u64(), .end = end64_record};
-    directory.byte_count = end64.u64();
-    directory.offset = end64.u64();
-    const auto agree = [](std::uint64_t narrow, std::uint64_t wide, std::uint64_t marker) {
-      return narrow == marker || narrow == wide;
-    };
-    if (here != directory.num_entries || !agree(plain.num_entries, directory.num_entries, 0xFFFF) ||
-        !agree(plain.byte_count, directory.byte_count, detail::kInZip64) ||
-        !agree(plain.offset, directory.offset, detail::kInZip64)) {
-      throw end64.error("zip and zip64 end records that agree", "two that differ");
-    }
+  if (end_record >= kLocator && at(end_record - kLocator).u32() == detail::kZip64Locator) {
+    directory = read_zip64_end_record(end_record - kLocator, directory);
   } else if (disk != 0 || directory_disk != 0 || entries_here != directory.num_entries) {
     throw end.error("a zip archive in one part", "several");
   }

@@ -34,7 +34,19 @@ class WordSegmenter {
   std::vector<Word> cut(std::string_view text) const;
 
  private:
+  // One of a run. What comes second is filled from the back.
+  struct Character {
+    std::size_t begin = 0;
+    char32_t value = 0;
+    double log_probability = 0;  // of the best way from here to the end of the run
+    std::size_t next = 0;        // the character where the first word of that way ends
+  };
+
   void cut_run(std::string_view text, Word run, std::vector<Word>& words) const;
+  // Those of a run, and one past its end.
+  static std::vector<Character> characters_of(std::string_view text, Word run);
+  void find_best_way(std::string_view text, std::vector<Character>& characters,
+                     std::size_t from) const;
 
   std::shared_ptr<const WordDictionary> dictionary_;  // shared by copies
 };
@@ -82,50 +94,49 @@ inline std::vector<WordSegmenter::Word> WordSegmenter::cut(std::string_view text
   return words;
 }
 
-inline void WordSegmenter::cut_run(std::string_view text, Word run,
-                                   std::vector<Word>& words) const {
-  // The run's characters, and one past its end. Filled from the back: the log-probability of the
-  // best way from here to the end, and the character where its first word ends.
-  struct Character {
-    std::size_t begin = 0;
-    char32_t value = 0;
-    double log_probability = 0;
-    std::size_t next = 0;
-  };
+inline std::vector<WordSegmenter::Character> WordSegmenter::characters_of(std::string_view text,
+                                                                          Word run) {
   std::vector<Character> characters;
   for (std::size_t at = run.begin; at < run.end;) {
     const auto [value, size] = decode_utf8(text.substr(at));
     characters.push_back({.begin = at, .value = value});
     at += size;
   }
-  const std::size_t length = characters.size();
   characters.push_back({.begin = run.end});
+  return characters;
+}
 
+inline void WordSegmenter::find_best_way(std::string_view text, std::vector<Character>& characters,
+                                         std::size_t from) const {
   const WordDictionary& dictionary = *dictionary_;
-  for (std::size_t i = length; i-- > 0;) {
-    Character& best = characters[i];
-    WordDictionary::Range range;
-    for (std::size_t j = i; j < length; ++j) {
-      const auto spelling =
-          text.substr(characters[j].begin, characters[j + 1].begin - characters[j].begin);
-      range =
-          j == i ? dictionary.words_with(best.value, spelling) : dictionary.narrow(range, spelling);
-      if (range.first == range.last) break;
-      if (!dictionary.is_word(range)) continue;
-      const double log_probability =
-          dictionary.log_probability(range.first) + characters[j + 1].log_probability;
-      // Of equals the longer word wins.
-      if (best.next == 0 || log_probability >= best.log_probability) {
-        best.log_probability = log_probability;
-        best.next = j + 1;
-      }
-    }
-    if (best.next == 0) {
-      best.log_probability =
-          dictionary.unknown_log_probability() + characters[i + 1].log_probability;
-      best.next = i + 1;
+  Character& best = characters[from];
+  WordDictionary::Range range;
+  for (std::size_t last = from; last + 1 < characters.size(); ++last) {
+    const std::size_t begin = characters[last].begin;
+    const auto spelling = text.substr(begin, characters[last + 1].begin - begin);
+    range = last == from ? dictionary.words_with(best.value, spelling)
+                         : dictionary.narrow(range, spelling);
+    if (range.first == range.last) break;
+    if (!dictionary.is_word(range)) continue;
+    const double log_probability =
+        dictionary.log_probability(range.first) + characters[last + 1].log_probability;
+    // Of equals the longer word wins.
+    if (best.next == 0 || log_probability >= best.log_probability) {
+      best.log_probability = log_probability;
+      best.next = last + 1;
     }
   }
+  if (best.next != 0) return;
+  best.log_probability =
+      dictionary.unknown_log_probability() + characters[from + 1].log_probability;
+  best.next = from + 1;
+}
+
+inline void WordSegmenter::cut_run(std::string_view text, Word run,
+                                   std::vector<Word>& words) const {
+  std::vector<Character> characters = characters_of(text, run);
+  const std::size_t length = characters.size() - 1;
+  for (std::size_t i = length; i-- > 0;) find_best_way(text, characters, i);
 
   // Latin letters and digits that found no longer word stay together.
   const auto is_joined = [&](std::size_t i) {
