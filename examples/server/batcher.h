@@ -137,15 +137,6 @@ class Batcher {
     std::size_t num_tokens() const { return job->starts[text + 1] - job->starts[text]; }
   };
 
-  void end() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopping_ = true;
-    }
-    work_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
-
   // What fails for want of memory fails the requests of a batch, not the thread: that which must
   // not fail has its room from the start.
   struct Room {
@@ -156,6 +147,15 @@ class Batcher {
     std::vector<Item> batch;
     std::vector<Job*> done;
   };
+
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopping_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
 
   void run(Room& room) {
     auto& [batch, done] = room;

@@ -3,10 +3,10 @@
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
+#include <exception>
 #include <functional>
 #include <mutex>
 #include <string>
-#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -26,7 +26,7 @@ class ConnectionThreads : public httplib::TaskQueue {
   explicit ConnectionThreads(std::size_t num_threads) {
     try {
       while (threads_.size() < num_threads) threads_.emplace_back([this] { run(); });
-    } catch (const std::system_error& error) {
+    } catch (const std::exception& error) {
       const std::size_t found = threads_.size();
       shutdown();
       throw semblance::Error("--connections: expected " + std::to_string(num_threads) +

@@ -1,6 +1,7 @@
 #include "http_server.h"
 
 #include <poll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -55,8 +56,16 @@ class Connection : public httplib::Stream {
   }
   // Bytes read since then.
   std::size_t request_bytes() const noexcept { return num_read_ - begin_; }
-  // Bytes that have come and were not read yet; there may be more.
-  std::size_t num_buffered() const noexcept { return last_ - first_; }
+  // Whether a request that goes on for so many more bytes is the last of those that had come when
+  // this was asked first; also where none is left.
+  bool is_last_that_came(std::size_t more_bytes) {
+    if (!num_came_) {
+      int in_socket = 0;
+      ::ioctl(socket_, FIONREAD, &in_socket);
+      num_came_ = num_read_ + (last_ - first_) + static_cast<std::size_t>(in_socket);
+    }
+    return num_read_ + more_bytes >= *num_came_;
+  }
   bool has_plain_head() const noexcept { return head_.is_plain(); }
 
   // Sends what was written.
@@ -80,6 +89,7 @@ class Connection : public httplib::Stream {
     if (request_bytes() == most_bytes_) return -1;
     if (first_ == last_) {
       if (!flush()) return -1;
+      sending_ends_.reset();
       const ssize_t count = await_bytes();
       if (count <= 0) return count;
       first_ = 0;
@@ -162,6 +172,7 @@ class Connection : public httplib::Stream {
   std::size_t last_ = 0;
   std::size_t num_read_ = 0;
   std::size_t begin_ = 0;  // of the request, counted as num_read_ is
+  std::optional<std::size_t> num_came_;
   std::size_t most_bytes_ = 0;
   RequestHead head_;
   Clock::time_point reading_ends_;
@@ -243,13 +254,15 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
   bool good = false;
   for (std::size_t left = keep_alive_max_count_; left != 0; --left) {
     if (!connection.await(timeout_ms)) break;
+    const auto has_ended = [&] { return svr_sock_ == INVALID_SOCKET; };
+    if (has_ended() && connection.is_last_that_came(0)) break;
     connection.begin_request(kMostHeadBytes + max_body_);
     std::optional<std::size_t> whole;  // bytes of the request
     bool closing = false;
     // Not called for a head that the library refuses.
     const auto read_head = [&](httplib::Request& request) {
       whole = body_bytes(request);
-      const bool is_last = svr_sock_ == INVALID_SOCKET && connection.num_buffered() <= whole;
+      const bool is_last = has_ended() && whole && connection.is_last_that_came(*whole);
       const bool is_doubtful = !connection.has_plain_head();
       if (whole) *whole += connection.request_bytes();
       closing = closing || !whole || is_last || is_doubtful || asks_to_close(request);

@@ -71,7 +71,7 @@ json parse_body(const Service& service, const httplib::Request& request) {
                         event == json::parse_event_t::object_start ||
                         event == json::parse_event_t::array_start;
     if (is_new && ++num_values > most_values) {
-      if (value.is_number()) invalid(std::string("the body: ") + kTokenIds, "input");
+      if (value.is_number()) invalid(std::string("the body: ") + kTokenIds);
       throw Refusal{413, "invalid_request_error",
                     "the body: expected at most " + std::to_string(service.options.max_texts) +
                         " texts, found more values"};
@@ -401,8 +401,10 @@ void refuse_rest(const Methods& methods, const httplib::Request& request,
     refusal.message = "no such path";
     refusal.code = "unknown_url";
   } else {
-    // Parts of such a request may not have been read.
-    response.set_header("Connection", "close");
+    // Parts of such a request may not have been read. Where it asks for that, the library says so.
+    if (request.get_header_value("Connection") != "close") {
+      response.set_header("Connection", "close");
+    }
   }
   refuse(request, response, refusal);
 }

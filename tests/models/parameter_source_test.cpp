@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "semblance/core/error.h"
 #include "semblance/io/model_config_file.h"
 #include "semblance/io/safetensors_writer.h"
 #include "semblance/models/bert.h"

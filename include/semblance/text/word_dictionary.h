@@ -21,6 +21,7 @@ namespace semblance {
 // newline are fine; of a word that comes twice the later count holds, as in jieba-rs.
 class WordDictionary {
  public:
+  // A text may take time in proportion to its own length times the longest word's.
   static constexpr std::size_t kMaxWordBytes = 256;
 
   // `text` is a whole file and `file` its name in messages. Memory is linear in the text. Throws
