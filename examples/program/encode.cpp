@@ -66,6 +66,7 @@ struct Encode {
     const VectorFormat vectors = vector_format();
     if (resume && output == "-") throw CLI::ValidationError("--resume: needs --output FILE");
     refuse_input_as_output(input, output);
+    if (resume) refuse_input_as_output(input, part_of(output));
     TextReader reader(input, text_format());
     const auto encoder = load_encoder(model);
     auto options = model.encode_options();

@@ -11,6 +11,7 @@
 #include "json_text.h"
 #include "load_encoder.h"
 #include "model_options.h"
+#include "one_line.h"
 #include "output_file.h"
 #include "progress_bar.h"
 #include "score_input.h"
@@ -65,7 +66,7 @@ std::string column_name(const std::string& file) {
   if (name.size() > kEnding.size() && name.ends_with(kEnding)) {
     name.resize(name.size() - kEnding.size());
   }
-  return repaired_utf8(name);
+  return printable(name);
 }
 
 // One column a set; correlations, accuracy and F1 x100.

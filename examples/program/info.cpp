@@ -5,6 +5,7 @@
 #include "commands.h"
 #include "load_encoder.h"
 #include "model_options.h"
+#include "one_line.h"
 #include "output_file.h"
 #include "semblance/core/available_cores.h"
 #include "semblance/io/quantized_weights.h"
@@ -96,7 +97,7 @@ std::string as_text(const Json& info) {
   std::string text;
   for (const auto& [key, value] : info.items()) {
     text += key + std::string(kColumn - key.size(), ' ');
-    text += value.is_string() ? value.get<std::string>()
+    text += value.is_string() ? printable(value.get<std::string>())
                               : value.dump(-1, ' ', false, Json::error_handler_t::replace);
     text += '\n';
   }

@@ -50,7 +50,7 @@ int main(int argc, char** argv) {
   for (int i = 1; i < argc && std::string_view(argv[i]) != "--"; ++i) {
     const std::string_view argument = argv[i];
     // CLI11 would take the next argument for the value.
-    if (argument.starts_with("--") && argument.ends_with('=')) {
+    if (argument.starts_with("--") && argument.find('=') + 1 == argument.size()) {
       return report(std::string(argument) + " expected a value after it, found none", kWrongUsage);
     }
   }

@@ -2,6 +2,8 @@
 
 #include <string>
 
+#include "semblance/core/error.h"
+
 namespace program {
 
 // One line, whatever the text holds.
@@ -11,5 +13,8 @@ inline std::string one_line(std::string text) {
   }
   return text;
 }
+
+// A name as it may stand in a line of a terminal: controls and ill-formed bytes read as \xNN.
+inline std::string printable(const std::string& name) { return semblance::Error(name).what(); }
 
 }  // namespace program

@@ -24,7 +24,11 @@ bool are_same_file(const struct stat& a, const struct stat& b) {
   return a.st_dev == b.st_dev && a.st_ino == b.st_ino;
 }
 
-// "-", or another name of the file that standard output goes to, such as /dev/stdout.
+// As stat(); "-" is what a standard stream is open on.
+bool status_of(const std::string& path, int standard_stream, struct stat& status) {
+  return path == "-" ? ::fstat(standard_stream, &status) == 0 : ::stat(path.c_str(), &status) == 0;
+}
+
 }  // namespace
 
 bool is_standard_output(const std::string& path) {
@@ -44,10 +48,12 @@ std::string resolved(const std::string& path) {
   return path;
 }
 
+std::string part_of(const std::string& path) { return resolved(path) + ".part"; }
+
 void refuse_input_as_output(const std::string& input, const std::string& output) {
   struct stat read {};
   struct stat written {};
-  if (::stat(input.c_str(), &read) == 0 && ::stat(output.c_str(), &written) == 0 &&
+  if (status_of(input, STDIN_FILENO, read) && status_of(output, STDOUT_FILENO, written) &&
       S_ISREG(read.st_mode) && are_same_file(read, written)) {
     throw semblance::FileError(output, "", "another file than the input", "the same");
   }
@@ -64,7 +70,7 @@ OutputFile::OutputFile(const std::string& path, bool resumable)
     descriptor_ = ::open(path.c_str(), O_WRONLY | O_CLOEXEC);
     if (descriptor_ < 0) fail(errno);
   } else if (resumable) {
-    open_part(resolved(path));
+    open_part(path);
   } else {
     file_.emplace(resolved(path));
     set_unfinished_file(file_->aside_path());
@@ -83,8 +89,8 @@ OutputFile::~OutputFile() {
 }
 
 void OutputFile::open_part(const std::string& path) {
-  name_ = path + ".part";
-  target_ = path;
+  name_ = part_of(path);
+  target_ = resolved(path);
   descriptor_ = ::open(name_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
   if (descriptor_ < 0) fail(errno);
   if (::flock(descriptor_, LOCK_EX | LOCK_NB) != 0) {
@@ -97,6 +103,10 @@ void OutputFile::open_part(const std::string& path) {
   if (::fstat(descriptor_, &status) != 0 || ::stat(name_.c_str(), &named) != 0 ||
       !S_ISREG(status.st_mode) || !are_same_file(status, named)) {
     throw semblance::FileError(name_, "", "a file of this program's own", "another");
+  }
+  // What only some may read stays so.
+  if (::stat(path.c_str(), &named) == 0 && ::fchmod(descriptor_, named.st_mode & 0777) != 0) {
+    fail(errno);
   }
 }
 

@@ -17,8 +17,8 @@ bool is_standard_output(const std::string& path);
 // output ("-", or by its name) and whatever else is no regular file, such as a pipe or a device.
 class OutputFile {
  public:
-  // A resumable file grows as PATH.part, which remains however the program ends, and goes on from
-  // what is there; one program at a time. Throws semblance::FileError, as do all others.
+  // A resumable file grows as part_of(path), which remains however the program ends, and goes on
+  // from what is there; one program at a time. Throws semblance::FileError, as do all others.
   explicit OutputFile(const std::string& path, bool resumable = false);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
@@ -58,7 +58,11 @@ class OutputFile {
 // semblance::FileError for a link that leads nowhere.
 std::string resolved(const std::string& path);
 
-// Throws semblance::FileError where an output would replace the file that is read.
+// What a resumable file for `path` is called until it is whole. Throws as resolved() does.
+std::string part_of(const std::string& path);
+
+// Throws semblance::FileError where an output would replace, or go into, the file that is read; "-"
+// is standard input and standard output.
 void refuse_input_as_output(const std::string& input, const std::string& output);
 
 }  // namespace program

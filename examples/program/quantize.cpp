@@ -18,6 +18,7 @@
 #include "commands.h"
 #include "model_options.h"
 #include "number_check.h"
+#include "one_line.h"
 #include "output_file.h"
 #include "score_input.h"
 #include "semblance/core/thread_pool.h"
@@ -86,13 +87,17 @@ class UnfinishedFolder {
   // The target is new or an empty folder, perhaps a mount point.
   explicit UnfinishedFolder(const fs::path& target) : target_(target) {
     const std::string mark = ".part-" + std::to_string(::getpid());
-    is_inside_ = fs::exists(target);
+    is_inside_ = fs::exists(target_);
     if (is_inside_) {
-      path_ = target / mark;
+      path_ = target_ / mark;
     } else {
-      path_ = target.lexically_normal();
-      if (!path_.has_filename()) path_ = path_.parent_path();
+      while (!target_.has_filename() || target_.filename() == ".") target_ = target_.parent_path();
+      path_ = target_;
       path_ += mark;
+    }
+    for (fs::path above = path_.parent_path(); !above.empty() && !fs::exists(above);
+         above = above.parent_path()) {
+      new_parents_.push_back(above);
     }
   }
   UnfinishedFolder(const UnfinishedFolder&) = delete;
@@ -100,6 +105,8 @@ class UnfinishedFolder {
   ~UnfinishedFolder() {
     std::error_code ignored;
     fs::remove_all(path_, ignored);
+    // Not removed where they hold what was committed.
+    for (const fs::path& parent : new_parents_) fs::remove(parent, ignored);
   }
 
   const fs::path& path() const noexcept { return path_; }
@@ -124,6 +131,7 @@ class UnfinishedFolder {
   bool is_inside_ = false;
   fs::path target_;
   fs::path path_;
+  std::vector<fs::path> new_parents_;  // those that are made for path_, the innermost first
 };
 
 struct Quantize {
@@ -141,6 +149,9 @@ struct Quantize {
     const auto settings = semblance::read_sentence_transformers_config(folder);
     const std::string transformer = settings ? settings->transformer_folder : std::string();
     std::error_code error;
+    if (!fs::exists(output, error) && fs::is_symlink(fs::symlink_status(output, error))) {
+      throw semblance::FileError(output, "", "a folder that is new or empty", "a link to nothing");
+    }
     if (fs::exists(output, error)) {
       const bool is_folder = fs::is_directory(output, error);
       if (!is_folder || !fs::is_empty(output, error)) {
@@ -232,7 +243,7 @@ struct Quantize {
     std::snprintf(text, sizeof text, "Spearman %.2f before, %.2f after; mean cosine %.5f  ",
                   spearman(before), spearman(after),
                   cosine / static_cast<double>(before.num_texts));
-    return text + file + '\n';
+    return text + printable(file) + '\n';
   }
 };
 

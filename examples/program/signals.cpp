@@ -40,7 +40,7 @@ extern "C" void handle_signal(int signal_number) {
 void tidy_up_on_signals() {
   struct sigaction action {};
   action.sa_handler = handle_signal;
-  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU}) {
     struct sigaction old {};
     if (::sigaction(signal_number, nullptr, &old) == 0 && old.sa_handler != SIG_IGN) {
       ::sigaction(signal_number, &action, nullptr);

@@ -5,9 +5,10 @@
 
 namespace program {
 
-// Makes SIGINT, SIGTERM and SIGHUP remove the unfinished file, end a progress line and say that the
-// program was interrupted before it ends - with status 1 after SIGINT, else by the signal - and a
-// closed pipe an ordinary error of write().
+// Makes the signals by which users and systems end programs (SIGINT, SIGTERM, SIGHUP, SIGQUIT,
+// SIGXCPU) remove the unfinished file, end a progress line and say that the program was interrupted
+// before it ends - with status 1 after SIGINT, else by the signal - and a closed pipe an ordinary
+// error of write().
 void tidy_up_on_signals();
 
 // The file to remove; empty for none. One at a time.

@@ -33,7 +33,7 @@ struct Tokenize {
   Source open() const {
     if (vocab.empty()) {
       const auto encoder = std::make_shared<const semblance::SentenceEncoder>(
-          load_encoder(model, {.dictionary = dictionary}));
+          load_encoder(model, {.allow_non_finite = true, .dictionary = dictionary}));
       return {{encoder, &encoder->tokenizer()}, encoder->max_length()};
     }
     semblance::BertNormalizerOptions options;

@@ -307,16 +307,18 @@ TEST_F(EncodeProgram, WhatFailsLeavesTheOldFileAsItWas) {
 }
 
 TEST_F(EncodeProgram, AnInterruptLeavesNothingBehind) {
-  RunningProgram program(program_command(
-      {"encode", "--model", kModels + "bert-mlm", "--input", "-", "--output", folder / "out.npy"}));
-  program.write("how\n");
-  for (int tries = 0; tries < 600 && folder.names().empty(); ++tries) ::usleep(100'000);
-  EXPECT_EQ(folder.names().size(), 1u);
-  program.kill(SIGINT);
-  const auto result = program.finish();
-  EXPECT_EQ(result.status, 1);
-  EXPECT_EQ(result.err, "semblance: interrupted\n");
-  EXPECT_TRUE(folder.names().empty());
+  for (const int signal_number : {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGXCPU}) {
+    RunningProgram program(program_command({"encode", "--model", kModels + "bert-mlm", "--input",
+                                            "-", "--output", folder / "out.npy"}));
+    program.write("how\n");
+    for (int tries = 0; tries < 600 && folder.names().empty(); ++tries) ::usleep(100'000);
+    EXPECT_EQ(folder.names().size(), 1u);
+    program.kill(signal_number);
+    const auto result = program.finish();
+    EXPECT_EQ(result.status == 1, signal_number == SIGINT);
+    EXPECT_EQ(result.err, "semblance: interrupted\n");
+    EXPECT_TRUE(folder.names().empty());
+  }
 }
 
 TEST_F(EncodeProgram, ALinkStaysALink) {

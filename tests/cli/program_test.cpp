@@ -159,6 +159,8 @@ TEST(Program, AnOptionWithoutAValueDoesNotTakeTheNextArgument) {
   }
   EXPECT_EQ(read_file(pairs), "a\tb\t1\nc\td\t2\n");
   EXPECT_EQ(run_program({"similarity", "--model", kModel, "--", "--a=", "--a="}).out, "1.000000\n");
+  const auto query = run_program({"similarity", "--model", kModel, "--prompt=query=", "a", "a"});
+  EXPECT_EQ(query.out, "1.000000\n") << query.err;
 }
 
 TEST(Program, AnInputIsNotReplacedByTheOutput) {
@@ -182,10 +184,29 @@ TEST(Program, AnInputIsNotReplacedByTheOutput) {
   }
 }
 
+// "-" is a file too, where the shell has opened one.
+TEST(Program, AnInputIsNotReplacedByTheOutputUnderTheNamesOfTheShell) {
+  const TemporaryFolder folder;
+  const std::string text = "how are you\n";
+  const std::string encode = "exec \"$PROGRAM\" encode --model " + kModel + " --format tsv ";
+  for (const char* command :
+       {"--input - --output FILE < FILE", "--input FILE --output - >> FILE",
+        "--input FILE --output - 1<> FILE"}) {
+    const std::string file = folder.write("texts.txt", text);
+    std::string whole = encode + command;
+    for (std::size_t at; (at = whole.find("FILE")) != whole.npos;) whole.replace(at, 4, file);
+    const auto result = run_shell(whole);
+    EXPECT_EQ(result.status, 1) << command;
+    EXPECT_NE(result.err.find("another file than the input"), std::string::npos) << result.err;
+    EXPECT_EQ(read_file(file), text) << command;
+  }
+}
+
 TEST(Program, NumbersOutOfRangeAreWrongUsage) {
   for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
            {"bench", "--threads", "-1"},
            {"bench", "--seconds", "nan"},
+           {"bench", "--seconds", "inf"},
            {"similarity", "--threads", "0", "a", "b"},
            {"similarity", "--threads", " 0x10", "a", "b"},
            {"quantize", "--model", kModel, "--output", "absent", "--keep-above", "nan"}}) {

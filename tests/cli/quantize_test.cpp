@@ -187,7 +187,7 @@ TEST(QuantizeProgram, LeavesNothingWhereItFails) {
   const std::string alike = folder.write("alike.tsv", "a\tb\t1\nc\td\t1\n");
   for (const std::string& scores : {folder / "absent.tsv", alike}) {
     const auto result = run_program(
-        {"quantize", "--model", kModel, "--output", folder / "quantized", "--scores", scores});
+        {"quantize", "--model", kModel, "--output", folder / "new/quantized", "--scores", scores});
     EXPECT_EQ(result.status, 1);
     EXPECT_NE(result.err.find(scores), std::string::npos) << result.err;
   }
@@ -195,6 +195,18 @@ TEST(QuantizeProgram, LeavesNothingWhereItFails) {
                               " --output " + (folder / "quantized"));
   EXPECT_EQ(full.status, 1) << full.err;
   EXPECT_EQ(folder.names().size(), 1u);
+}
+
+TEST(QuantizeProgram, FindsOutWhereItCannotWriteBeforeItWorks) {
+  const TemporaryFolder folder;
+  std::filesystem::create_symlink("nothing", folder / "link");
+  const auto link = run_program({"quantize", "--model", kModel, "--output", folder / "link"});
+  EXPECT_EQ(link.status, 1);
+  EXPECT_NE(link.err.find("a link to nothing"), std::string::npos) << link.err;
+  const auto around =
+      run_program({"quantize", "--model", kModel, "--output", folder / "new/../quantized/"});
+  EXPECT_EQ(around.status, 0) << around.err;
+  EXPECT_TRUE(std::filesystem::exists(folder / "quantized/model.safetensors"));
 }
 
 TEST(QuantizeProgram, AnInterruptLeavesNothing) {

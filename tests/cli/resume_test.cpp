@@ -152,6 +152,22 @@ TEST_P(Resume, AnInterruptKeepsWhatIsDone) {
   EXPECT_TRUE(read_file(output()) == expected);
 }
 
+TEST_P(Resume, WhatOnlySomeMayReadStaysSo) {
+  const std::string input = folder.write("texts.txt", lines(3));
+  folder.write("out." + GetParam(), "");
+  fs::permissions(output(), fs::perms::owner_read | fs::perms::owner_write);
+  ASSERT_EQ(resume(input).status, 0);
+  EXPECT_EQ(fs::status(output()).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+}
+
+TEST_P(Resume, DoesNotReadWhatItWrites) {
+  const std::string part = folder.write("out." + GetParam() + ".part", "how are you");
+  const auto result = resume(part);
+  EXPECT_EQ(result.status, 1);
+  EXPECT_NE(result.err.find("another file than the input"), std::string::npos) << result.err;
+  EXPECT_EQ(read_file(part), "how are you");
+}
+
 INSTANTIATE_TEST_SUITE_P(Formats, Resume, ::testing::Values("npy", "jsonl", "tsv"),
                          [](const auto& parameter) { return parameter.param; });
 
