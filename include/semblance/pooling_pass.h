@@ -44,7 +44,7 @@ class PoolingPass {
     AlignedBuffer<float> level;
   };
 
-  //   num_texts         of the group
+  //   num_texts         of the group, at least 1
   //   position_weights  1, 2, 3 ... for every position
   PoolingPass(const EncoderModel<float>& encoder, const PoolingPlan& plan, std::size_t num_texts,
               std::span<const float> position_weights, Scratch& scratch)

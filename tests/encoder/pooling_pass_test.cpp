@@ -302,7 +302,7 @@ TEST(PoolingPass, ATextHasTheBitsThatItHasAloneWhereverABatchIsSplit) {
       alone.push_back(pooled(plan, states.part(i, i + 1))[0]);
     }
     PoolingPass::Scratch scratch;
-    for (std::size_t split = 0; split <= states.num_texts(); ++split) {
+    for (std::size_t split = 1; split < states.num_texts(); ++split) {
       Vectors found = pooled(plan, states.part(0, split), scratch);
       const Vectors rest = pooled(plan, states.part(split, states.num_texts()), scratch);
       found.insert(found.end(), rest.begin(), rest.end());
