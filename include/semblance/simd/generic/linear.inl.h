@@ -77,8 +77,6 @@ inline constexpr std::size_t kDeep = 768;
 inline constexpr std::size_t kChunkBytes = std::size_t{1} << 19;
 inline constexpr std::size_t kMaxChunkRows = 336 / kTileRows * kTileRows;
 
-inline constexpr std::size_t kSteps = 4;  // of k in a turn of a micro-kernel
-
 // One visit of a row block: everything a micro-kernel and its epilogue need.
 template <class Weight>
 struct Tile : Epilogue {
@@ -100,15 +98,14 @@ class FetchMeanwhile {
  public:
   template <class Weight>
   SEMBLANCE_INLINE FetchMeanwhile(const Tile<Weight>& tile, std::size_t rows)
-      : ahead_(tile.ahead), ahead_lines_(tile.ahead_lines), rows_(tile, tile.last ? rows : 0) {}
+      : weights_(tile.ahead, tile.ahead_lines), rows_(tile, tile.last ? rows : 0) {}
   SEMBLANCE_INLINE void step() {
-    prefetch_lines(ahead_, ahead_lines_);
+    weights_.fetch();
     rows_.fetch_one();
   }
 
  private:
-  const std::byte* ahead_;
-  std::size_t ahead_lines_;
+  UpcomingLines weights_;
   UpcomingRows rows_;
 };
 struct NothingMeanwhile {
@@ -169,8 +166,7 @@ SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride,
                                  const typename Weight::Element* panel, std::size_t k,
                                  FloatVec (&sums)[kRows][kPanelVecs], Meanwhile meanwhile = {}) {
   RowCursor<kRows, float> rows(input, input_stride);
-  std::size_t i = 0;
-  for (; i + kSteps <= k; i += kSteps) {
+  for (std::size_t turns = k / kSteps; turns != 0; --turns) {
     meanwhile.step();
     SEMBLANCE_UNROLL
     for (std::size_t step = 0; step < kSteps; ++step) {
@@ -179,7 +175,7 @@ SEMBLANCE_INLINE void accumulate(const float* input, std::size_t input_stride,
     rows.advance(kSteps);
     panel += kSteps * kPanelWidth;
   }
-  for (; i < k; ++i) {
+  for (std::size_t left = k % kSteps; left != 0; --left) {
     accumulate_step<Weight, kRows>(rows, 0, panel, sums);
     rows.advance(1);
     panel += kPanelWidth;
@@ -286,14 +282,14 @@ inline void linear_panels(const LinearCall& call, const RowBlocks<FloatTiles<Wei
       const std::size_t column = first_column + p * kPanelWidth;
       const std::size_t left = call.last_column - column;
       tile.panel = panels + p * panel_size + done * kPanelWidth;
-      const Element* next = is_end ? nullptr : panels + num_panels * panel_size;
+      const Element* next = is_end ? tile.panel : panels + num_panels * panel_size;
       if (p + 1 < num_panels) {
         next = tile.panel + panel_size;
       } else if (!tile.last) {
         next = panels + (done + tile.k) * kPanelWidth;
       }
       tile.ahead = reinterpret_cast<const std::byte*>(next);
-      std::size_t lines_left = next == nullptr ? 0 : kTurnLines;
+      std::size_t lines_left = next == tile.panel ? 0 : kTurnLines;
       std::size_t row = first_row;
       for (std::size_t block = 0; block < blocks.count; ++block) {
         tile.ahead_lines = lines_left < lines_per_block ? lines_left : lines_per_block;
