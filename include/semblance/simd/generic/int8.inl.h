@@ -1,10 +1,11 @@
 // Products of 8-bit codes on packed weights, in exact 32-bit integers.
 //
 // The class Dot says how a target multiplies: kGroup is how many consecutive inputs one 32-bit lane
-// takes at a time, kUnroll how many of these groups a turn of the loop takes; add() adds the
-// products of a group of one row to the sums of a panel. Where add() holds only for weights whose
-// pairs fit (those of two neighbouring inputs: kMostPair), Dot::Any is the class that takes all
-// others from the same codes; else it is Dot itself. A packed panel is
+// takes at a time, kUnroll how many of these groups the inner loop takes, kTurnInputs how many
+// inputs pass between one look at what to fetch and the next; add() adds the products of a group of
+// one row to the sums of a panel. Where add() holds only for weights whose pairs fit (those of two
+// neighbouring inputs: kMostPair), Dot::Any is the class that takes all others from the same codes;
+// else it is Dot itself. A packed panel is
 //   std::int32_t [kPanelWidth]                    sum of the column's codes
 //   float [kPanelWidth]                           scales
 //   std::int32_t [16]                             1 if all pairs fit, else 0; then zeros
@@ -99,10 +100,8 @@ struct Int8Tile {
   std::int32_t* sums;         // [rows, kPanelWidth], 64-byte aligned
   Epilogue epilogue;          // of the sums
   const std::byte* ahead;     // weights to prefetch meanwhile
-  std::size_t ahead_lines;    // cache lines of them in kPrefetchInputs
+  std::size_t ahead_lines;    // cache lines of them a turn
 };
-
-inline constexpr std::size_t kPrefetchInputs = 64;
 
 // What is to be added: (code - zero) * weight = code * weight - zero * weight, modulo 2^32.
 SEMBLANCE_INLINE IntVec zero_product(IntVec column_sum, std::int32_t zero) {
@@ -142,16 +141,14 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
     }
   }
   RowCursor<kRows, typename Dot::Code> rows(tile.input, tile.input_stride);
-  constexpr std::size_t kTurns = 4;
-  constexpr std::size_t kTurnGroups = kPrefetchInputs / kTurns / Dot::kGroup;
-  const std::byte* ahead = tile.ahead;
+  constexpr std::size_t kTurnGroups = Dot::kTurnInputs / Dot::kGroup;
+  static_assert(kTurnGroups % Dot::kUnroll == 0);
+  UpcomingLines ahead(tile.ahead, tile.ahead_lines);
   UpcomingRows upcoming(tile.epilogue, kRows);
-  std::size_t group = 0;
-  while (group + kTurnGroups <= tile.num_groups) {
-    prefetch_lines(ahead, (tile.ahead_lines + group / kTurnGroups % kTurns) / kTurns);
+  for (std::size_t turns = tile.num_groups / kTurnGroups; turns != 0; --turns) {
+    ahead.fetch();
     upcoming.fetch_one();
-    const std::size_t end = group + kTurnGroups;
-    for (; group < end; group += Dot::kUnroll) {
+    for (std::size_t left = kTurnGroups; left != 0; left -= Dot::kUnroll) {
       SEMBLANCE_UNROLL
       for (std::size_t step = 0; step < Dot::kUnroll; ++step) {
         add_group<Dot>(rows, codes + step * kGroupCodes, step * Dot::kGroup, sums);
@@ -160,7 +157,7 @@ inline void run_int8_tile(const Int8Tile<typename Dot::Code>& tile) noexcept {
       codes += Dot::kUnroll * kGroupCodes;
     }
   }
-  for (; group < tile.num_groups; ++group) {
+  for (std::size_t left = tile.num_groups % kTurnGroups; left != 0; --left) {
     add_group<Dot>(rows, codes, 0, sums);
     rows.advance(Dot::kGroup);
     codes += kGroupCodes;
@@ -308,8 +305,8 @@ class Int8Product {
     tile.input_stride = row_bytes_ / sizeof(Code);
     tile.panel = panel;
     tile.num_groups = int8_padded(call_.in_features) / Dot::kGroup;
-    tile.ahead = panel + panel_bytes_;
-    constexpr std::size_t kLines = kPanelWidth * kPrefetchInputs / 64;
+    tile.ahead = left > kPanelWidth ? panel + panel_bytes_ : panel;
+    constexpr std::size_t kLines = kPanelWidth * Dot::kTurnInputs / 64;
     const std::size_t lines_per_block = (kLines + blocks.count - 1) / blocks.count;
     std::size_t lines_left = left > kPanelWidth ? kLines : 0;
     for (std::size_t block = 0; block < blocks.count; ++block) {
@@ -334,7 +331,7 @@ class Int8Product {
       pending_.count = tile.rows;
       if (!Tiles::kFinishesMeanwhile) pending_.finish(pending_.count);
       row += tile.rows;
-      tile.ahead += tile.ahead_lines * 64 * (tile.num_groups * Dot::kGroup / kPrefetchInputs);
+      tile.ahead += tile.ahead_lines * 64 * (tile.num_groups * Dot::kGroup / Dot::kTurnInputs);
     }
   }
 

@@ -1,16 +1,9 @@
 // What is fetched into the caches while a micro-kernel runs. A little at a time: each line that is
 // on its way takes one of the few places where the loads of the kernel wait for theirs.
 
-// Weights, into the second level.
-SEMBLANCE_INLINE void prefetch_lines(const std::byte*& from, std::size_t lines) {
-  for (std::size_t line = 0; line < lines; ++line) {
-    __builtin_prefetch(from, 0, 2);
-    from += 64;
-  }
-}
-
-// The same, so many lines each time. Where there are none, one line over and over: what a turn does
-// besides multiplying counts where another thread shares the core, and this is the least.
+// Weights, into the second level, so many lines a turn. Where there are none, one line over and
+// over: what a turn does besides multiplying counts where another thread shares the core, and this
+// is the least.
 class UpcomingLines {
  public:
   SEMBLANCE_INLINE UpcomingLines(const std::byte* from, std::size_t lines)

@@ -215,6 +215,7 @@ struct QuadCodes {
   using Code = std::uint8_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::size_t kUnroll = 4;
+  static constexpr std::size_t kTurnInputs = 32;
   static constexpr std::int32_t kShift = 0;
   struct Weights {
     __m256i low;

@@ -136,6 +136,7 @@ struct QuadCodes {
   using Code = std::uint8_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::size_t kUnroll = 4;
+  static constexpr std::size_t kTurnInputs = 16;
   static constexpr std::int32_t kShift = 0;
   using Weights = __m512i;
   static SEMBLANCE_INLINE void store(Code* to, IntVec a) {

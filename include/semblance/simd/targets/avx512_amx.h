@@ -9,8 +9,12 @@ namespace semblance::simd::avx512 {
 
 SEMBLANCE_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")
 
+inline constexpr std::size_t kAmxRows = 16;
+inline constexpr std::size_t kAmxInputs = 64;
+
 struct AmxDot : QuadDot {
   using Any = AmxDot;
+  static constexpr std::size_t kTurnInputs = kAmxInputs;
 };
 
 // zero_product() in one instruction, as two products of 16 bits: -column_sum is 128 high + low.
@@ -31,9 +35,6 @@ struct PairedZeros {
     return sum;
   }
 };
-
-inline constexpr std::size_t kAmxRows = 16;
-inline constexpr std::size_t kAmxInputs = 64;
 
 // Two tiles of rows by the two of a panel: sums in tmm0 to tmm3, rows in tmm4 and tmm5, columns in
 // tmm6 and tmm7. Two tiles of 16 rows overlap where there are fewer than 32: what is in both is
@@ -91,19 +92,17 @@ struct Int8Tiles<AmxDot> {
   class Meanwhile {
    public:
     Meanwhile(const Tile& tile, Pending& before, std::size_t steps) noexcept
-        : ahead_(tile.ahead),
-          ahead_lines_(tile.ahead_lines),
+        : ahead_(tile.ahead, tile.ahead_lines),
           before_(before),
           rows_(steps == 0 ? 0 : (before.count + steps - 1) / steps) {}
     void step() noexcept {
-      prefetch_lines(ahead_, ahead_lines_);
+      ahead_.fetch();
       const std::size_t rows = before_.count < rows_ ? before_.count : rows_;
       if (rows != 0) before_.finish(rows);
     }
 
    private:
-    const std::byte* ahead_;
-    std::size_t ahead_lines_;
+    UpcomingLines ahead_;
     Pending& before_;
     std::size_t rows_;  // a step
   };

@@ -212,6 +212,7 @@ struct PairDot {
   using Code = std::int8_t;
   static constexpr std::size_t kGroup = 2;
   static constexpr std::size_t kUnroll = 4;
+  static constexpr std::size_t kTurnInputs = 16;
   static constexpr std::int32_t kShift = 128;
   struct Weights {
     int8x8_t q[4];
@@ -247,6 +248,7 @@ struct QuadDot {
   using Code = std::int8_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::size_t kUnroll = 4;
+  static constexpr std::size_t kTurnInputs = 16;
   static constexpr std::int32_t kShift = 128;
   struct Weights {
     int8x16_t q[4];

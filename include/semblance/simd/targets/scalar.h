@@ -219,6 +219,7 @@ struct QuadDot {
   using Code = std::int16_t;
   static constexpr std::size_t kGroup = 4;
   static constexpr std::size_t kUnroll = 4;
+  static constexpr std::size_t kTurnInputs = 16;
   static constexpr std::int32_t kShift = kDifference;
   struct Weights {
     const std::int8_t* codes;
