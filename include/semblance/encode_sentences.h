@@ -144,7 +144,7 @@ SEMBLANCE_FUNCTION void SentenceEncoder::encode_into(std::span<const std::string
                                                      const EncodeOptions& options,
                                                      std::span<std::size_t> num_tokens,
                                                      std::span<std::uint8_t> truncated) const {
-  constexpr std::size_t kWindowTokens = 64 * TokenEncoder::kTokenBudget;
+  constexpr std::size_t kWindowTokens = 128 * TokenEncoder::kTokenBudget;
   PoolingPlan plan = this->plan(options);
   detail::require_room("embeddings", texts.size() * plan.dim, embeddings.size());
   if (!num_tokens.empty()) detail::require_room("num_tokens", texts.size(), num_tokens.size());

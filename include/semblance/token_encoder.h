@@ -31,7 +31,7 @@ class TokenEncoder {
   }
 
   // Tokens that go through the encoder together, about: a group may exceed it by one text.
-  static constexpr std::size_t kTokenBudget = 512;
+  static constexpr std::size_t kTokenBudget = 256;
 
   // Room that one call of encode() works in.
   struct Scratch {
