@@ -242,17 +242,19 @@ class Benchmark {
            0.0, 0.0);
   }
 
-  void dot_rows(std::size_t size) {
-    const std::size_t rows = pool_.size() / size;
-    std::vector<float> products(rows);
-    const AlignedBuffer<float> query = values(size);
-    report("dot_rows " + std::to_string(rows) + " x " + std::to_string(size),
+  // One query meets rows that exceed the caches, several a block of rows that stays in them.
+  void dot_table(std::size_t queries, std::size_t size) {
+    const std::size_t rows = queries == 1 ? pool_.size() / size : 32768 / size;
+    const AlignedBuffer<float> query = values(queries * size);
+    std::vector<float> products(queries * rows);
+    report("dot_table " + std::to_string(queries) + " by " + std::to_string(rows) + " x " +
+               std::to_string(size),
            measure(kernels_.isa, seconds_,
                    [&] {
-                     kernels_.dot_rows(query.data(), pool_.data(), size, rows, size,
-                                       products.data());
+                     kernels_.dot_table({query.data(), size, queries, pool_.data(), size, rows,
+                                         size, products.data(), rows});
                    }),
-           2.0 * static_cast<double>(rows * size), bytes(rows * size));
+           2.0 * static_cast<double>(queries * rows * size), bytes(rows * size));
   }
 
   void pack_weight(std::size_t in, std::size_t out) {
@@ -368,8 +370,10 @@ int main(int argc, char** argv) {
     benchmark.activate(Activation::gelu_tanh, "gelu_tanh");
     benchmark.activate(Activation::silu, "silu");
     benchmark.activate(Activation::tanh, "tanh");
-    benchmark.dot_rows(384);
-    benchmark.dot_rows(768);
+    for (const std::size_t size : {384, 768}) {
+      benchmark.dot_table(1, size);
+      benchmark.dot_table(32, size);
+    }
     benchmark.pack_weight(768, 3072);
     benchmark.pack_weight(3072, 768);
   } catch (const Error& error) {

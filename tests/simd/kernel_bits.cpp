@@ -155,7 +155,7 @@ std::uint64_t sum_bits(const Kernels& kernels) {
     results.push_back(kernels.squared_distance(a.data(), b.data(), size));
     results.push_back(kernels.absolute_distance(a.data(), b.data(), size));
     std::vector<float> more(9 + size);
-    kernels.dot_rows(b.data(), a.data(), size, 9, size, more.data());
+    kernels.dot_table({b.data(), size, 1, a.data(), size, 9, size, more.data(), 9});
     kernels.column_sums(a.data(), size, 9, size, size % 2 == 0 ? nullptr : b.data(),
                         more.data() + 9);
     results.insert(results.end(), more.begin(), more.end());

@@ -248,24 +248,54 @@ TEST_P(SameBits, ActivationsOverCountsAndRanges) {
   }
 }
 
-TEST_P(SameBits, DotDistancesAndDotRowsOverSizesZeroTo200) {
+TEST_P(SameBits, DotAndDistancesOverSizesZeroTo200) {
   for (std::size_t size = 0; size <= 200; ++size) {
     Random random(static_cast<std::uint32_t>(size));
-    const std::size_t num_rows = size % 13, stride = size + 2;
-    const std::vector<float> query = random.values(size + 1);
-    const std::vector<float> rows = random.values((num_rows + 1) * stride);
+    const std::vector<float> a = random.values(size);
+    const std::vector<float> b = random.values(size);
     const auto run = [&](const Kernels& kernels) {
-      std::vector<float> products(num_rows + 4, test::kCanary);
-      kernels.dot_rows(query.data(), rows.data(), stride, num_rows, size, products.data());
-      products[num_rows + 1] = kernels.dot(query.data(), rows.data(), size);
-      products[num_rows + 2] = kernels.squared_distance(query.data(), rows.data(), size);
-      products[num_rows + 3] = kernels.absolute_distance(query.data(), rows.data(), size);
-      return products;
+      return std::vector<float>{kernels.dot(a.data(), b.data(), size),
+                                kernels.squared_distance(a.data(), b.data(), size),
+                                kernels.absolute_distance(a.data(), b.data(), size)};
     };
-    const std::vector<float> products = run(target_);
-    EXPECT_EQ(difference(products, run(scalar_)), "") << size;
-    for (std::size_t r = 0; r < num_rows; ++r) {
-      EXPECT_EQ(products[r], target_.dot(query.data(), rows.data() + r * stride, size));
+    EXPECT_EQ(difference(run(target_), run(scalar_)), "") << size;
+  }
+}
+
+TEST_P(SameBits, TablesOfPairsAreThoseOfEachPairAlone) {
+  struct Table {
+    void (*Kernels::*of_all)(const RowTableCall&) noexcept;
+    float (*Kernels::*of_one)(const float*, const float*, std::size_t) noexcept;
+  };
+  const Table tables[] = {
+      {&Kernels::dot_table, &Kernels::dot},
+      {&Kernels::squared_distance_table, &Kernels::squared_distance},
+      {&Kernels::absolute_distance_table, &Kernels::absolute_distance},
+  };
+  for (const std::size_t size : test::sizes({0, 1, 15, 16, 17, 100, 384, 1000, 5000})) {
+    for (const std::size_t num_queries : test::sizes({0, 1, 2, 3, 4, 5})) {
+      for (const std::size_t num_rows : test::sizes({0, 1, 2, 3, 4, 7, 8, 9, 50})) {
+        Random random(static_cast<std::uint32_t>(size + num_queries + num_rows));
+        const std::size_t query_stride = size + 1, row_stride = size + 2;
+        const std::size_t result_stride = num_rows + 3;
+        const std::vector<float> queries = random.values(num_queries * query_stride);
+        const std::vector<float> rows = random.values(num_rows * row_stride);
+        for (const Table& table : tables) {
+          std::vector<float> expected(num_queries * result_stride, test::kCanary);
+          for (std::size_t q = 0; q < num_queries; ++q) {
+            for (std::size_t r = 0; r < num_rows; ++r) {
+              expected[q * result_stride + r] =
+                  (scalar_.*table.of_one)(queries.data() + q * query_stride,
+                                          rows.data() + r * row_stride, size);
+            }
+          }
+          std::vector<float> results(num_queries * result_stride, test::kCanary);
+          (target_.*table.of_all)({queries.data(), query_stride, num_queries, rows.data(),
+                                   row_stride, num_rows, size, results.data(), result_stride});
+          EXPECT_EQ(difference(results, expected), "")
+              << size << ' ' << num_queries << ' ' << num_rows;
+        }
+      }
     }
   }
 }

@@ -77,11 +77,18 @@ class BinaryBlockScorer {
 
   void begin_block(std::size_t, std::size_t) const noexcept {}
 
-  void score_block(std::size_t query, std::size_t first, std::size_t count,
-                   float* scores) const noexcept {
+  void score_block(std::size_t first_query, std::size_t first,
+                   MatrixView<float> scores) const noexcept {
+    for (std::size_t q = 0; q < scores.rows; ++q) {
+      score_rows(first_query + q, first, scores.row_span(q));
+    }
+  }
+
+ private:
+  void score_rows(std::size_t query, std::size_t first, std::span<float> scores) const noexcept {
     const std::uint64_t* words = queries_->words(query).data();
     const auto size = static_cast<double>(rows_->size());
-    for (std::size_t r = 0; r < count; ++r) {
+    for (std::size_t r = 0; r < scores.size(); ++r) {
       const std::size_t distance =
           hamming(words, rows_->words(first + r).data(), rows_->words_per_row());
       scores[r] = size == 0.0
@@ -90,7 +97,6 @@ class BinaryBlockScorer {
     }
   }
 
- private:
   const BinaryVectors* queries_;
   const BinaryVectors* rows_;
 };

@@ -3,20 +3,22 @@
 #include <algorithm>
 #include <concepts>
 #include <cstddef>
+#include <span>
 #include <vector>
 
 #include "semblance/core/executor.h"
 #include "semblance/core/parallel_for.h"
 #include "semblance/search/best_hits.h"
+#include "semblance/tensor/tensor_view.h"
 
 namespace semblance {
 
 // Scores blocks of rows for some queries. Each task works on its own copy.
 template <class T>
 concept BlockScorer = std::copy_constructible<T> &&
-    requires(T scorer, std::size_t i, float* scores) {
-  scorer.begin_block(i, i);             // (first, count): the rows that the next calls score
-  scorer.score_block(i, i, i, scores);  // (query, first, count, scores [count])
+    requires(T scorer, std::size_t i, MatrixView<float> scores) {
+  scorer.begin_block(i, i);          // (first, count): the rows that the next calls score
+  scorer.score_block(i, i, scores);  // (first query, first row, scores [queries, rows])
 };
 
 // What a scan passes over: rows [0, num_rows) of this call, numbered from first_row in the hits.
@@ -35,20 +37,30 @@ void scan_blocks(const ScanExtent& extent, const Scorer& scorer, std::vector<Bes
 
 namespace detail {
 
+// Rows numbered from first_row on, to the hits of one query.
+inline void offer(std::span<const float> scores, std::size_t first_row, BestHits& hits) {
+  for (std::size_t r = 0; r < scores.size(); ++r) {
+    // Rows come in order, so an equal score never displaces an earlier row of this task.
+    if (hits.full() && !(scores[r] > hits.worst().score)) continue;
+    hits.add({first_row + r, scores[r]});
+  }
+}
+
 template <BlockScorer Scorer>
 void scan_range(const ScanExtent& extent, std::size_t begin, std::size_t end, Scorer scorer,
                 std::size_t first_query, std::size_t last_query, BestHits* best) {
-  std::vector<float> scores(extent.block_rows);
+  constexpr std::size_t kQueriesTogether = 32;
+  std::vector<float> scores(std::min(kQueriesTogether, last_query - first_query) *
+                            extent.block_rows);
   for (std::size_t first = begin; first < end; first += extent.block_rows) {
     const std::size_t count = std::min(extent.block_rows, end - first);
     scorer.begin_block(first, count);
-    for (std::size_t q = first_query; q < last_query; ++q) {
-      scorer.score_block(q, first, count, scores.data());
-      BestHits& hits = best[q - first_query];
-      for (std::size_t r = 0; r < count; ++r) {
-        // Rows come in order, so an equal score never displaces an earlier row of this task.
-        if (hits.full() && !(scores[r] > hits.worst().score)) continue;
-        hits.add({extent.first_row + first + r, scores[r]});
+    for (std::size_t q = first_query; q < last_query; q += kQueriesTogether) {
+      const MatrixView<float> table(scores.data(), std::min(kQueriesTogether, last_query - q),
+                                    count);
+      scorer.score_block(q, first, table);
+      for (std::size_t i = 0; i < table.rows; ++i) {
+        offer(table.row_span(i), extent.first_row + first, best[q - first_query + i]);
       }
     }
   }

@@ -15,6 +15,7 @@
 #include "semblance/search/metric.h"
 #include "semblance/search/row_blocks.h"
 #include "semblance/search/row_scores.h"
+#include "semblance/tensor/tensor.h"
 #include "semblance/tensor/tensor_view.h"
 
 namespace semblance {
@@ -73,23 +74,26 @@ inline std::vector<std::vector<Hit>> communities_of(std::span<const std::size_t>
                                                     const std::vector<double>& norms,
                                                     float threshold, Executor& executor) {
   const std::size_t block = rows_per_block(rows.cols * sizeof(float));
+  Tensor<float> queries(Shape{centres.size(), rows.cols});
+  for (std::size_t c = 0; c < centres.size(); ++c) {
+    std::copy_n(rows.row(centres[c]), rows.cols, queries.matrix().row(c));
+  }
+  const RowScorer scorer(Metric::cosine, queries.matrix());
   std::vector<std::vector<std::vector<Hit>>> found(executor.concurrency());
   parallel_slices(executor, rows.rows, block,
                   [&](std::size_t slice, std::size_t begin, std::size_t end) {
                     std::vector<std::vector<Hit>>& communities = found[slice];
                     communities.resize(centres.size());
-                    std::vector<RowScorer> scorers;
-                    scorers.reserve(centres.size());
-                    for (const std::size_t c : centres)
-                      scorers.emplace_back(Metric::cosine, rows.row_span(c));
-                    std::vector<float> scores(block);
+                    std::vector<float> scores(centres.size() * block);
                     for (std::size_t first = begin; first < end; first += block) {
                       const auto part = rows.rows_from(first, std::min(block, end - first));
+                      const MatrixView<float> table(scores.data(), centres.size(), part.rows);
+                      scorer.score_rows(0, part, norms.data() + first, table);
                       for (std::size_t c = 0; c < centres.size(); ++c) {
-                        scorers[c].score_rows(part, norms.data() + first, scores.data());
+                        const float* of_centre = table.row(c);
                         for (std::size_t r = 0; r < part.rows; ++r) {
-                          if (scores[r] >= threshold && first + r != centres[c]) {
-                            communities[c].push_back({first + r, scores[r]});
+                          if (of_centre[r] >= threshold && first + r != centres[c]) {
+                            communities[c].push_back({first + r, of_centre[r]});
                           }
                         }
                       }

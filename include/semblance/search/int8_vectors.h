@@ -83,10 +83,17 @@ class Int8BlockScorer {
 
   void begin_block(std::size_t, std::size_t) const noexcept {}
 
-  void score_block(std::size_t query, std::size_t first, std::size_t count,
-                   float* scores) const noexcept {
+  void score_block(std::size_t first_query, std::size_t first,
+                   MatrixView<float> scores) const noexcept {
+    for (std::size_t q = 0; q < scores.rows; ++q) {
+      score_rows(first_query + q, first, scores.row_span(q));
+    }
+  }
+
+ private:
+  void score_rows(std::size_t query, std::size_t first, std::span<float> scores) const noexcept {
     const std::int8_t* codes = queries_->codes(query).data();
-    for (std::size_t r = 0; r < count; ++r) {
+    for (std::size_t r = 0; r < scores.size(); ++r) {
       const std::size_t row = first + r;
       const double product = dot_int8(codes, rows_->codes(row).data(), rows_->size());
       if (metric_ == Metric::dot) {
@@ -99,7 +106,6 @@ class Int8BlockScorer {
     }
   }
 
- private:
   const Int8Vectors* queries_;
   const Int8Vectors* rows_;
   Metric metric_;

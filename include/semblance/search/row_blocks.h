@@ -30,18 +30,18 @@ void scan_upper_triangle(MatrixView<const float> rows, const std::vector<double>
   const std::size_t begin = tile * tile_rows;
   const std::size_t end = std::min(begin + tile_rows, rows.rows);
   const std::size_t block = rows_per_block(rows.cols * sizeof(float));
-  std::vector<RowScorer> scorers;
-  scorers.reserve(end - begin);
-  for (std::size_t i = begin; i < end; ++i) scorers.emplace_back(metric, rows.row_span(i));
-  std::vector<float> scores(block);
+  const RowScorer scorer(metric, rows.rows_from(begin, end - begin));
+  std::vector<float> scores((end - begin) * block);
   for (std::size_t block_begin = begin + 1; block_begin < rows.rows; block_begin += block) {
-    const std::size_t block_end = std::min(block_begin + block, rows.rows);
+    const std::size_t count = std::min(block, rows.rows - block_begin);
+    const MatrixView<float> table(scores.data(), end - begin, count);
+    scorer.score_rows(0, rows.rows_from(block_begin, count),
+                      norms.empty() ? nullptr : norms.data() + block_begin, table);
     for (std::size_t i = begin; i < end; ++i) {
       const std::size_t first = std::max(block_begin, i + 1);
-      if (first >= block_end) break;
-      scorers[i - begin].score_rows(rows.rows_from(first, block_end - first),
-                                    norms.empty() ? nullptr : norms.data() + first, scores.data());
-      visit(i, first, std::span<const float>(scores.data(), block_end - first));
+      if (first >= block_begin + count) break;
+      visit(i, first,
+            std::span<const float>(table.row_span(i - begin)).subspan(first - block_begin));
     }
   }
 }

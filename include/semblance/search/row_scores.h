@@ -15,7 +15,7 @@
 
 namespace semblance {
 
-// Scores of one query against many rows. Every score of float32 vectors in this room comes from
+// Scores of queries against many rows. Every score of float32 vectors in this room comes from
 // here or from the functions below that this uses, so a pair has the same bits alone, in a table
 // and in a search.
 //
@@ -28,24 +28,25 @@ namespace semblance {
 // NaN or infinity.
 class RowScorer {
  public:
-  // The query is not copied: [size] floats that outlive the scorer. Throws std::invalid_argument
-  // for a number that is no metric.
-  RowScorer(Metric metric, std::span<const float> query);
+  // The queries [num_queries, size] are not copied: they outlive the scorer. Throws
+  // std::invalid_argument for a number that is no metric.
+  RowScorer(Metric metric, MatrixView<const float> queries);
 
   // |v|; the square root of the float32 tree sum where that is safe.
   static double norm(std::span<const float> v);
 
-  // scores[r] = score(query, row r). Cosine needs the norms of the rows, [rows.rows]; the others
-  // ignore them.
-  //   rows [num_rows, size]
-  void score_rows(MatrixView<const float> rows, const double* row_norms,
-                  float* scores) const noexcept;
+  // Entry (q, r) of `scores` becomes score(query first_query + q, row r). Cosine needs the norms of
+  // the rows, [rows.rows]; the others ignore them.
+  //   rows   [num_rows, size]
+  //   scores [any number of queries from first_query on, num_rows]
+  void score_rows(std::size_t first_query, MatrixView<const float> rows, const double* row_norms,
+                  MatrixView<float> scores) const noexcept;
 
  private:
   Metric metric_;
-  std::span<const float> query_;
-  const simd::Kernels& kernels_;
-  double query_norm_ = 0.0;
+  MatrixView<const float> queries_;
+  const simd::Kernels* kernels_;
+  std::vector<double> query_norms_;  // for cosine
 };
 
 namespace detail {
@@ -95,9 +96,9 @@ inline float cosine(float product, double norm_a, double norm_b, const float* a,
   return static_cast<float>(std::clamp(cosine, -1.0, 1.0));
 }
 
-inline float distance(const simd::Kernels& kernels, const float* a, const float* b,
-                      std::size_t size) noexcept {
-  const double plain = std::sqrt(static_cast<double>(kernels.squared_distance(a, b, size)));
+// `squared` is the float32 sum of (a - b)^2; it is replaced where it cannot be trusted.
+inline float distance(float squared, const float* a, const float* b, std::size_t size) noexcept {
+  const double plain = std::sqrt(static_cast<double>(squared));
   return static_cast<float>(is_plain(plain) ? plain : distance_float64(a, b, size));
 }
 
@@ -108,20 +109,6 @@ inline void require_same_size(std::size_t a, std::size_t b) {
   }
 }
 
-}  // namespace detail
-
-inline RowScorer::RowScorer(Metric metric, std::span<const float> query)
-    : metric_(metric), query_(query), kernels_(simd::kernels()) {
-  detail::require_metric(metric_);
-  if (metric_ == Metric::cosine) query_norm_ = norm(query);
-}
-
-inline double RowScorer::norm(std::span<const float> v) {
-  return detail::norm(simd::kernels(), v.data(), v.size());
-}
-
-namespace detail {
-
 inline std::vector<double> row_norms(MatrixView<const float> rows) {
   const simd::Kernels& kernels = simd::kernels();
   std::vector<double> norms(rows.rows);
@@ -131,27 +118,60 @@ inline std::vector<double> row_norms(MatrixView<const float> rows) {
 
 }  // namespace detail
 
-inline void RowScorer::score_rows(MatrixView<const float> rows, const double* row_norms,
-                                  float* scores) const noexcept {
-  assert(rows.rows == 0 || rows.cols == query_.size());
-  const float* query = query_.data();
-  const std::size_t size = query_.size();
-  if (metric_ == Metric::euclidean) {
-    for (std::size_t r = 0; r < rows.rows; ++r) {
-      scores[r] = -detail::distance(kernels_, query, rows.row(r), size);
+inline RowScorer::RowScorer(Metric metric, MatrixView<const float> queries)
+    : metric_(metric), queries_(queries), kernels_(&simd::kernels()) {
+  detail::require_metric(metric_);
+  if (metric_ == Metric::cosine) query_norms_ = detail::row_norms(queries);
+}
+
+inline double RowScorer::norm(std::span<const float> v) {
+  return detail::norm(simd::kernels(), v.data(), v.size());
+}
+
+inline void RowScorer::score_rows(std::size_t first_query, MatrixView<const float> rows,
+                                  const double* row_norms,
+                                  MatrixView<float> scores) const noexcept {
+  assert(rows.rows == 0 || rows.cols == queries_.cols);
+  assert(scores.cols == rows.rows);
+  const MatrixView<const float> queries = queries_.rows_from(first_query, scores.rows);
+  const simd::RowTableCall call{.queries = queries.data,
+                                .query_stride = queries.stride,
+                                .num_queries = queries.rows,
+                                .rows = rows.data,
+                                .row_stride = rows.stride,
+                                .num_rows = rows.rows,
+                                .size = rows.cols,
+                                .results = scores.data,
+                                .result_stride = scores.stride};
+  const auto replace_scores = [&](auto&& score) {
+    for (std::size_t q = 0; q < scores.rows; ++q) {
+      float* of_query = scores.row(q);
+      for (std::size_t r = 0; r < rows.rows; ++r) {
+        of_query[r] = score(of_query[r], q, queries.row(q), r, rows.row(r));
+      }
     }
-    return;
-  }
-  if (metric_ == Metric::manhattan) {
-    for (std::size_t r = 0; r < rows.rows; ++r) {
-      scores[r] = -kernels_.absolute_distance(query, rows.row(r), size);
-    }
-    return;
-  }
-  kernels_.dot_rows(query, rows.data, rows.stride, rows.rows, size, scores);
-  if (metric_ == Metric::dot) return;
-  for (std::size_t r = 0; r < rows.rows; ++r) {
-    scores[r] = detail::cosine(scores[r], query_norm_, row_norms[r], query, rows.row(r), size);
+  };
+  switch (metric_) {
+    case Metric::cosine:
+      kernels_->dot_table(call);
+      replace_scores(
+          [&](float product, std::size_t q, const float* a, std::size_t r, const float* b) {
+            return detail::cosine(product, query_norms_[first_query + q], row_norms[r], a, b,
+                                  rows.cols);
+          });
+      break;
+    case Metric::dot: kernels_->dot_table(call); break;
+    case Metric::euclidean:
+      kernels_->squared_distance_table(call);
+      replace_scores([&](float squared, std::size_t, const float* a, std::size_t, const float* b) {
+        return -detail::distance(squared, a, b, rows.cols);
+      });
+      break;
+    case Metric::manhattan:
+      kernels_->absolute_distance_table(call);
+      replace_scores(
+          [](float sum, std::size_t, const float*, std::size_t, const float*) { return -sum; });
+      break;
   }
 }
 

@@ -68,7 +68,8 @@ inline float dot_product(std::span<const float> a, std::span<const float> b) {
 
 inline float euclidean_distance(std::span<const float> a, std::span<const float> b) {
   detail::require_same_size(a.size(), b.size());
-  return detail::distance(simd::kernels(), a.data(), b.data(), a.size());
+  return detail::distance(simd::kernels().squared_distance(a.data(), b.data(), a.size()), a.data(),
+                          b.data(), a.size());
 }
 
 inline float manhattan_distance(std::span<const float> a, std::span<const float> b) {
@@ -94,15 +95,11 @@ inline Tensor<float> similarity(MatrixView<const float> a, MatrixView<const floa
   const auto fill = [&](std::size_t task) {
     const std::size_t begin = task * kRowsPerTask;
     const std::size_t end = std::min(begin + kRowsPerTask, a.rows);
-    std::vector<RowScorer> scorers;
-    scorers.reserve(end - begin);
-    for (std::size_t i = begin; i < end; ++i) scorers.emplace_back(metric, a.row_span(i));
+    const RowScorer scorer(metric, a.rows_from(begin, end - begin));
     for (std::size_t first = 0; first < b.rows; first += block) {
       const auto rows = b.rows_from(first, std::min(block, b.rows - first));
-      for (std::size_t i = begin; i < end; ++i) {
-        scorers[i - begin].score_rows(rows, norms.empty() ? nullptr : norms.data() + first,
-                                      table.matrix().row(i) + first);
-      }
+      scorer.score_rows(0, rows, norms.empty() ? nullptr : norms.data() + first,
+                        {table.matrix().row(begin) + first, end - begin, rows.rows, b.rows});
     }
   };
   const std::size_t num_tasks = (a.rows + kRowsPerTask - 1) / kRowsPerTask;

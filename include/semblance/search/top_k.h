@@ -44,7 +44,7 @@ class TopKSearch {
 
  private:
   Tensor<float> queries_;
-  std::vector<RowScorer> scorers_;
+  RowScorer scorer_;
   std::vector<BestHits> best_;
   std::vector<BestHits> next_best_;  // room for those of the next add
   std::size_t k_;
@@ -61,11 +61,19 @@ std::vector<Hit> top_k(std::span<const float> query, MatrixView<const float> row
 
 namespace detail {
 
+inline Tensor<float> copy_of(MatrixView<const float> rows) {
+  Tensor<float> copy(Shape{rows.rows, rows.cols});
+  for (std::size_t r = 0; r < rows.rows; ++r) {
+    std::copy_n(rows.row(r), rows.cols, copy.matrix().row(r));
+  }
+  return copy;
+}
+
 class FloatBlockScorer {
  public:
-  FloatBlockScorer(std::span<const RowScorer> scorers, MatrixView<const float> rows, Metric metric,
+  FloatBlockScorer(const RowScorer& scorer, MatrixView<const float> rows, Metric metric,
                    std::span<const double> row_norms)
-      : scorers_(scorers), rows_(rows), metric_(metric), known_norms_(row_norms) {}
+      : scorer_(&scorer), rows_(rows), metric_(metric), known_norms_(row_norms) {}
 
   void begin_block(std::size_t first, std::size_t count) {
     if (metric_ != Metric::cosine) return;
@@ -77,12 +85,12 @@ class FloatBlockScorer {
     norms_ = block_norms_.data();
   }
 
-  void score_block(std::size_t query, std::size_t first, std::size_t count, float* scores) const {
-    scorers_[query].score_rows(rows_.rows_from(first, count), norms_, scores);
+  void score_block(std::size_t first_query, std::size_t first, MatrixView<float> scores) const {
+    scorer_->score_rows(first_query, rows_.rows_from(first, scores.cols), norms_, scores);
   }
 
  private:
-  std::span<const RowScorer> scorers_;
+  const RowScorer* scorer_;
   MatrixView<const float> rows_;
   Metric metric_;
   std::span<const double> known_norms_;
@@ -93,21 +101,16 @@ class FloatBlockScorer {
 }  // namespace detail
 
 inline TopKSearch::TopKSearch(MatrixView<const float> queries, std::size_t k, Metric metric)
-    : queries_(Shape{queries.rows, queries.cols}),
+    : queries_(detail::copy_of(queries)),
+      scorer_(metric, queries_.matrix()),
       best_(queries.rows, BestHits(k)),
       k_(k),
-      metric_(metric) {
-  scorers_.reserve(queries.rows);
-  for (std::size_t q = 0; q < queries.rows; ++q) {
-    std::copy_n(queries.row(q), queries.cols, queries_.matrix().row(q));
-    scorers_.emplace_back(metric, queries_.matrix().row_span(q));
-  }
-}
+      metric_(metric) {}
 
 inline void TopKSearch::add_rows(MatrixView<const float> rows, Executor* executor,
                                  std::span<const double> row_norms) {
   if (rows.rows == 0) return;
-  if (!scorers_.empty()) detail::require_same_size(queries_.shape()[1], rows.cols);
+  if (!best_.empty()) detail::require_same_size(queries_.shape()[1], rows.cols);
   if (!row_norms.empty() && row_norms.size() != rows.rows) {
     throw std::invalid_argument("TopKSearch: " + std::to_string(row_norms.size()) + " norms for " +
                                 std::to_string(rows.rows) + " rows");
@@ -116,7 +119,7 @@ inline void TopKSearch::add_rows(MatrixView<const float> rows, Executor* executo
                           .first_row = num_rows_,
                           .block_rows = detail::rows_per_block(rows.cols * sizeof(float))};
   next_best_ = best_;
-  scan_blocks(extent, detail::FloatBlockScorer(scorers_, rows, metric_, row_norms), next_best_, k_,
+  scan_blocks(extent, detail::FloatBlockScorer(scorer_, rows, metric_, row_norms), next_best_, k_,
               executor);
   best_.swap(next_best_);
   num_rows_ += rows.rows;

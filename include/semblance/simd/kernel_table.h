@@ -108,6 +108,21 @@ struct AttentionCall {
   float* scratch = nullptr;
 };
 
+// A sum over the values of two vectors, for each pair of a row of one matrix and one of another.
+//   queries [num_queries, size], rows [num_rows, size], results [num_queries, num_rows]; strides in
+//   floats
+struct RowTableCall {
+  const float* queries = nullptr;
+  std::size_t query_stride = 0;
+  std::size_t num_queries = 0;
+  const float* rows = nullptr;
+  std::size_t row_stride = 0;
+  std::size_t num_rows = 0;
+  std::size_t size = 0;
+  float* results = nullptr;
+  std::size_t result_stride = 0;
+};
+
 // Layer normalization over the last axis (Ba et al. 2016): population variance, eps inside the
 // root. The variance is about the mean as summed; then the mean of what is left goes to the mean.
 //   input, output [rows, size], strides in floats; output may be the input
@@ -247,9 +262,10 @@ struct Kernels {
   float (*squared_distance)(const float* a, const float* b, std::size_t count) noexcept = nullptr;
   // Sum of |a[i] - b[i]|: an addition per lane, then the tree.
   float (*absolute_distance)(const float* a, const float* b, std::size_t count) noexcept = nullptr;
-  // products[r] = dot(query, row r) for rows [num_rows, size], `stride` floats from row to row.
-  void (*dot_rows)(const float* query, const float* rows, std::size_t stride, std::size_t num_rows,
-                   std::size_t size, float* products) noexcept = nullptr;
+  // Each of these of every query with every row.
+  void (*dot_table)(const RowTableCall& call) noexcept = nullptr;
+  void (*squared_distance_table)(const RowTableCall& call) noexcept = nullptr;
+  void (*absolute_distance_table)(const RowTableCall& call) noexcept = nullptr;
 
   // sums[c] = sum over rows r of values[r, c] * weights[r] (weights null: 1). Row r goes to lane
   // r % 16 (fma with a weight, a plain addition without), then the tree over the lanes.

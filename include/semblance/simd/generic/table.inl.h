@@ -27,10 +27,12 @@ inline Kernels make_kernels(Isa isa) noexcept {
   table.layer_norm = layer_norm;
   table.rotary = rotary;
   table.activate = activate;
-  table.dot = dot;
-  table.squared_distance = squared_distance;
-  table.absolute_distance = absolute_distance;
-  table.dot_rows = dot_rows;
+  table.dot = pair_sum<Product>;
+  table.squared_distance = pair_sum<SquaredDifference>;
+  table.absolute_distance = pair_sum<AbsoluteDifference>;
+  table.dot_table = row_table<Product>;
+  table.squared_distance_table = row_table<SquaredDifference>;
+  table.absolute_distance_table = row_table<AbsoluteDifference>;
   table.column_sums = column_sums;
   table.float16_to_float32 = float16_to_float32;
   table.bfloat16_to_float32 = bfloat16_to_float32;

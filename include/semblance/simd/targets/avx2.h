@@ -17,7 +17,8 @@ SEMBLANCE_TARGET_BEGIN("avx2,fma,f16c")
 
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kPanelVecs = 1;
-inline constexpr std::size_t kSteps = 8;  // of k in a turn of a micro-kernel
+inline constexpr std::size_t kSteps = 8;       // of k in a turn of a micro-kernel
+inline constexpr std::size_t kTableRows = 2;  // of a tile of a table, with two queries
 inline constexpr std::size_t kTileRows = 6;
 
 struct FloatVec {
@@ -403,6 +404,7 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
 #include "semblance/simd/generic/int8_columns.inl.h"
 #include "semblance/simd/generic/attention_int8.inl.h"
 #include "semblance/simd/generic/rows.inl.h"
+#include "semblance/simd/generic/row_tables.inl.h"
 #include "semblance/simd/generic/table.inl.h"
 // clang-format on
 
