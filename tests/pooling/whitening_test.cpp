@@ -1,6 +1,7 @@
 #include "semblance/pooling/whitening.h"
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <Eigen/Core>
 #include <fstream>
@@ -209,6 +210,27 @@ TEST(Whitening, WritesNowhereElseAfterAnExecutorFailed) {
   EXPECT_THROW(fit.add(rows, &failing), std::bad_alloc);
   fit.add(rows);
   EXPECT_GE(fit.num_rows(), 700u);
+}
+
+// Eigen keeps what it multiplies on the stack, as far as it is small.
+TEST(Whitening, NeedsLittleOfAThreadsStack) {
+  const auto fit = [](void*) -> void* {
+    constexpr std::size_t kSize = 128;
+    for (const std::size_t num_rows : {kSize - 1, std::size_t{700}}) {
+      const Tensor<float> rows = correlated_rows(num_rows, kSize, 0.5, 3);
+      WhiteningFit whitening(kSize);
+      whitening.add(rows.matrix());
+      EXPECT_EQ(whitening.fit(2).dimensions(), 2);
+    }
+    return nullptr;
+  };
+  pthread_attr_t attributes;
+  pthread_attr_init(&attributes);
+  pthread_attr_setstacksize(&attributes, std::size_t{192} << 10);
+  pthread_t thread;
+  ASSERT_EQ(pthread_create(&thread, &attributes, fit, nullptr), 0);
+  pthread_join(thread, nullptr);
+  pthread_attr_destroy(&attributes);
 }
 
 TEST(Whitening, AFitThatIsMovedFromHasNothing) {

@@ -62,10 +62,12 @@ namespace detail {
 
 using Float64Matrix = Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::ColMajor>;
 
-// lower(scatter) += centred^T centred, tile by tile.
+// lower(scatter) += centred^T centred, tile by tile. Eigen takes room for what it multiplies from
+// the stack, which a thread may have little of: here 32 KB.
 inline void add_scatter(const Float64Matrix& centred, Eigen::Map<Float64Matrix> scatter,
                         Executor& executor) {
-  constexpr Eigen::Index kTile = 128;
+  constexpr Eigen::Index kTile = 64;
+  constexpr Eigen::Index kDepth = 32;
   const Eigen::Index size = centred.cols();
   const Eigen::Index tiles = (size + kTile - 1) / kTile;
   executor.run(static_cast<std::size_t>(tiles * tiles), [&](std::size_t task) {
@@ -74,8 +76,11 @@ inline void add_scatter(const Float64Matrix& centred, Eigen::Map<Float64Matrix> 
     if (j > i) return;
     const Eigen::Index rows = std::min(kTile, size - i);
     const Eigen::Index cols = std::min(kTile, size - j);
-    scatter.block(i, j, rows, cols).noalias() +=
-        centred.middleCols(i, rows).transpose() * centred.middleCols(j, cols);
+    for (Eigen::Index k = 0; k < centred.rows(); k += kDepth) {
+      const Eigen::Index depth = std::min(kDepth, centred.rows() - k);
+      scatter.block(i, j, rows, cols).noalias() +=
+          centred.block(k, i, depth, rows).transpose() * centred.block(k, j, depth, cols);
+    }
   });
 }
 
