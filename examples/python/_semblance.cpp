@@ -33,11 +33,13 @@ namespace {
 using Rows = nb::ndarray<const float, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using Matrix = nb::ndarray<nb::numpy, float, nb::ndim<2>>;
 
-Matrix matrix_of(std::vector<float> values, std::size_t rows, std::size_t cols) {
-  auto owned = std::make_unique<std::vector<float>>(std::move(values));
+// Values is a std::vector<float> or a Tensor<float>.
+template <class Values>
+Matrix matrix_of(Values values, std::size_t rows, std::size_t cols) {
+  auto owned = std::make_unique<Values>(std::move(values));
   float* data = owned->data();
   nb::capsule owner(owned.get(), [](void* p) noexcept {
-    delete static_cast<std::vector<float>*>(p);  // NOLINT(cppcoreguidelines-owning-memory)
+    delete static_cast<Values*>(p);  // NOLINT(cppcoreguidelines-owning-memory)
   });
   static_cast<void>(owned.release());
   return Matrix(data, {rows, cols}, owner);
@@ -90,7 +92,11 @@ std::vector<std::string_view> views_of(const nb::tuple& texts) {
   views.reserve(texts.size());
   for (const nb::handle text : texts) {
     Py_ssize_t size = 0;
-    if (!PyUnicode_Check(text.ptr())) throw nb::type_error("expected texts of type str");
+    if (!PyUnicode_Check(text.ptr())) {
+      throw nb::type_error(("text " + std::to_string(views.size()) + ": expected a str, found " +
+                            nb::type_name(text.type()).c_str())
+                               .c_str());
+    }
     const char* bytes = PyUnicode_AsUTF8AndSize(text.ptr(), &size);
     if (bytes == nullptr) throw nb::python_error();  // lone surrogates
     views.emplace_back(bytes, static_cast<std::size_t>(size));
@@ -190,14 +196,13 @@ semblance::Metric metric_named(const std::string& name) {
 
 Matrix similarity(const Rows& a, const Rows& b, const std::string& metric_name) {
   const semblance::Metric metric = metric_named(metric_name);
-  std::vector<float> values;
+  semblance::Tensor<float> table;
   {
     const nb::gil_scoped_release unlocked;
     semblance::ThreadPool::Team team(semblance::ThreadPool::shared(), 0);
-    const auto table = semblance::similarity(view_of(a), view_of(b), metric, &team);
-    values.assign(table.values().begin(), table.values().end());
+    table = semblance::similarity(view_of(a), view_of(b), metric, &team);
   }
-  return matrix_of(std::move(values), a.shape(0), b.shape(0));
+  return matrix_of(std::move(table), a.shape(0), b.shape(0));
 }
 
 Matrix similarity_pairwise(const Rows& a, const Rows& b, const std::string& metric_name) {

@@ -56,3 +56,15 @@ def test_similarity(real_model, sentences):
         assert np.abs(found - theirs.similarity(vectors, vectors[:7]).numpy()).max() <= tolerance
         found = ours.similarity_pairwise(vectors[1:], vectors[:-1])
         assert np.abs(found - theirs.similarity_pairwise(vectors[1:], vectors[:-1]).numpy()).max() <= tolerance
+
+
+def test_similarity_takes_their_tensors_and_names(real_model, sentences):
+    theirs = sentence_transformers.SentenceTransformer(real_model, device="cpu")
+    tensor = theirs.encode(sentences, convert_to_tensor=True).clone().requires_grad_()
+    metric = sentence_transformers.SimilarityFunction.DOT_PRODUCT
+    theirs.similarity_fn_name = metric
+    ours = SentenceEncoder(real_model, similarity_fn_name=metric)
+    expected = theirs.similarity(tensor, tensor).detach().numpy()
+    assert np.abs(ours.similarity(tensor, tensor) - expected).max() <= TOLERANCE
+    coarse = tensor.detach().to(torch.bfloat16)
+    assert np.abs(ours.similarity(coarse, coarse) - expected).max() <= 0.05

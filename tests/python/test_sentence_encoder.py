@@ -176,6 +176,85 @@ def test_options_make_the_same_encoder(golden, tmp_path):
     assert np.array_equal(again.encode(model.sentences), encoder.encode(model.sentences))
 
 
+def test_options_make_the_same_encoder_after_what_the_folder_says_was_taken_back(golden, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(golden("st-max-prompts").folder, folder)
+    file = folder / "config_sentence_transformers.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "truncate_dim": 5, "default_prompt_name": "query"}))
+    encoder = SentenceEncoder(folder, num_threads=np.int32(1))
+    folders_own = encoder.encode("a sentence")
+    assert folders_own.shape == (5,)
+    encoder.truncate_dim = encoder.default_prompt_name = None
+    again = SentenceEncoder(folder, **json.loads(json.dumps(encoder.options)))
+    assert again.truncate_dim is None and again.default_prompt_name is None
+    assert np.array_equal(again.encode("a sentence"), encoder.encode("a sentence"))
+    assert not np.array_equal(again.encode("a sentence")[:5], folders_own)
+    by_numpy = SentenceEncoder(folder, truncate_dim=np.int64(3))
+    assert json.loads(json.dumps(by_numpy.options))["truncate_dim"] == 3
+
+
+def test_takes_texts_and_nothing_that_only_iterates(golden):
+    model = golden("bert-mlm")
+    encoder = SentenceEncoder(model.folder)
+    expected = encoder.encode(model.sentences)
+    for inputs in (tuple(model.sentences), iter(model.sentences), np.array(model.sentences, dtype=object)):
+        assert np.array_equal(encoder.encode(inputs), expected)
+    assert np.array_equal(encoder.encode(sentences=model.sentences, chunk_size=10, device="cpu:0"), expected)
+    assert np.array_equal(encoder.encode_query(sentences=model.sentences), expected)
+    for inputs in ({"text": "hello"}, {"a", "b"}, np.array([["a"], ["b"]]), b"bytes", None, 5):
+        with pytest.raises(TypeError):
+            encoder.encode(inputs)
+    with pytest.raises(TypeError, match="text 1: expected a str, found .*int"):
+        encoder.encode(["fine", 3])
+    with pytest.raises(TypeError, match="batch_size: expected a whole number, found 2.5"):
+        encoder.encode("fine", batch_size=2.5)
+    with pytest.raises(ValueError, match="pool"):
+        encoder.encode("fine", pool=object())
+
+
+def test_a_prompt_that_is_none_is_the_folders_or_empty(golden):
+    model = golden("st-max-prompts")
+    plain = SentenceEncoder(model.folder)
+    assert plain.prompts["query"] != ""
+    more = SentenceEncoder(model.folder, prompts={"query": None, "new": None}, default_prompt_name="query")
+    assert more.prompts == {**plain.prompts, "new": ""}
+    without = plain.encode(model.sentences, prompt="")
+    assert np.array_equal(more.encode(model.sentences, prompt_name="new"), without)
+    more.prompts["query"] = None
+    assert np.array_equal(more.encode_query(model.sentences), without)
+
+
+def test_max_seq_length_can_be_set(golden):
+    model = golden("bert-mlm")
+    encoder = SentenceEncoder(model.folder)
+    text = " ".join(["how are you"] * 20)
+    shorter = encoder.encode(text, max_length=8)
+    longest = encoder.max_seq_length
+    encoder.max_seq_length = 8
+    assert encoder.max_seq_length == 8
+    assert np.array_equal(encoder.encode(text), shorter)
+    assert np.array_equal(pickle.loads(pickle.dumps(encoder)).encode(text), shorter)
+    assert np.array_equal(SentenceEncoder(model.folder, **encoder.options).encode(text), shorter)
+    for wrong in (1, longest + 1):
+        with pytest.raises(ValueError, match="max_seq_length"):
+            encoder.max_seq_length = wrong
+
+
+def test_similarity_by_whatever_names_it_and_of_whatever_holds_vectors(golden):
+    class SimilarityFunction:
+        value = "dot"
+
+    encoder = SentenceEncoder(golden("bert-mlm").folder, similarity_fn_name=SimilarityFunction())
+    assert encoder.similarity_fn_name == "dot"
+    encoder.similarity_fn_name = None
+    assert encoder.similarity_fn_name == "cosine"
+    with pytest.raises(ValueError, match="bogus"):
+        encoder.similarity_fn_name = "bogus"
+    vectors = encoder.encode(["a", "b", "c"])
+    assert np.array_equal(encoder.similarity_pairwise(vectors[0], vectors), encoder.similarity(vectors[0], vectors)[0])
+    assert np.array_equal(encoder.similarity_pairwise(vectors, vectors[:1]), encoder.similarity(vectors, vectors[:1])[:, 0])
+
+
 def test_weights_are_kept_in_the_precision_asked_for(golden):
     model = golden("bert-mlm")
     precisions = [None, "f32", "f16", "int8"]

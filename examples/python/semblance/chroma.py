@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+import numpy as np
 from chromadb.api.types import Documents, EmbeddingFunction, Embeddings
 from chromadb.utils.embedding_functions import register_embedding_function
 
@@ -33,7 +34,10 @@ class SemblanceEmbeddingFunction(EmbeddingFunction[Documents]):
         return {
             "folder": os.path.abspath(self.encoder.folder),
             "encoder_options": self.encoder.options,
-            "encode_options": self.encode_options,
+            "encode_options": {
+                name: value.item() if isinstance(value, np.generic) else value
+                for name, value in self.encode_options.items()
+            },
         }
 
     @staticmethod
