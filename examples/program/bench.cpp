@@ -41,15 +41,26 @@ struct Measurement {
   double flops = 0;
 };
 
-// Multiplications and additions of the encoder's products, as 2 a multiply-add.
-double count_flops(const semblance::ModelConfig& config, const Workload& workload) {
+// Multiplications and additions of the encoder's products, as 2 a multiply-add. Where the vector
+// comes of first tokens alone, the last layer goes on with those once all have been attended to.
+double count_flops(const semblance::LoadedModel& model, const Workload& workload) {
+  const semblance::ModelConfig& config = model.config;
   const auto hidden = static_cast<double>(config.hidden_size);
   const auto intermediate = static_cast<double>(config.intermediate_size);
   const auto length = static_cast<double>(workload.sequence_length);
   const auto texts = static_cast<double>(workload.batch_size);
-  const double products = 2 * length * (4 * hidden * hidden + 2 * hidden * intermediate);
-  const double attention = 4 * length * length * hidden;
-  return texts * static_cast<double>(config.num_hidden_layers) * (products + attention);
+  const auto layer = [&](double wanted_tokens) {
+    const double query_key_value = 2 * length * 3 * hidden * hidden;
+    const double attention = 4 * wanted_tokens * length * hidden;
+    const double rest = 2 * wanted_tokens * (hidden * hidden + 2 * hidden * intermediate);
+    return query_key_value + attention + rest;
+  };
+  const bool first_tokens =
+      std::all_of(model.poolings.begin(), model.poolings.end(), [](semblance::Pooling pooling) {
+        return pooling == semblance::Pooling::cls || pooling == semblance::Pooling::pooler_output;
+      });
+  const auto num_layers = static_cast<double>(config.num_hidden_layers);
+  return texts * ((num_layers - 1) * layer(length) + layer(first_tokens ? 1 : length));
 }
 
 Measurement measure(const semblance::SentenceEncoder& encoder, const Workload& workload,
@@ -81,7 +92,7 @@ Measurement measure(const semblance::SentenceEncoder& encoder, const Workload& w
   std::sort(times.begin(), times.end());
   return {workload,      times[times.size() / 2],
           times.front(), times.back(),
-          times.size(),  count_flops(encoder.model().config, workload)};
+          times.size(),  count_flops(encoder.model(), workload)};
 }
 
 struct Bench {

@@ -1,8 +1,10 @@
 // semblance: sentence vectors from published BERT folders, on the command line.
 
 #include <algorithm>
+#include <cstdio>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <string>
 #include <string_view>
 
@@ -11,6 +13,7 @@
 #include "semblance/core/error.h"
 #include "semblance/core/version.h"
 #include "signals.h"
+#include "standard_streams.h"
 
 namespace {
 
@@ -27,10 +30,7 @@ std::string help_hint(const CLI::App& parser) {
   return " (see semblance " + (chosen.empty() ? "" : chosen.front()->get_name() + " ") + "--help)";
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  program::tidy_up_on_signals();
+int run(int argc, char** argv) {
   CLI::App parser("Sentence vectors from published BERT folders, on ordinary CPUs.", "semblance");
   parser.set_version_flag("--version", std::string(semblance::kVersion));
   parser.require_subcommand(1);
@@ -71,8 +71,19 @@ int main(int argc, char** argv) {
     return std::cout ? 0 : report("standard output: cannot write", kError);
   } catch (const CLI::ParseError& error) {
     return report(error.what() + help_hint(parser), kWrongUsage);
+  }
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  program::occupy_standard_streams();
+  program::tidy_up_on_signals();
+  try {
+    return run(argc, argv);
   } catch (const std::bad_alloc&) {
-    return report("out of memory", kError);
+    std::fputs("semblance: out of memory\n", stderr);
+    return kError;
   } catch (const std::exception& error) {
     return report(error.what(), kError);
   }

@@ -18,14 +18,15 @@ inline bool is_decimal(const std::string& text) {
          std::isalnum(static_cast<unsigned char>(text[first + 1])) == 0;
 }
 
-// A finite decimal number for which good(value) holds. CLI11's own ranges take NaN for a number in
-// them, and name the largest double in full.
+// A decimal number for which good(value) holds and whose whole part a double has exactly: no count
+// is larger, and CLI11 makes the largest integer of what does not fit one. Its own ranges take NaN
+// for a number in them, and name the largest double in full.
 template <class Good>
 CLI::Validator number_check(std::string expected, Good good) {
   const auto complaint = [expected = std::move(expected), good](const std::string& text) {
     double value = 0;
     const bool taken = is_decimal(text) && CLI::detail::lexical_cast(text, value) &&
-                       std::isfinite(value) && good(value);
+                       std::fabs(value) <= 0x1p53 && good(value);
     return taken ? std::string() : "expected " + expected + ", found \"" + text + '"';
   };
   return CLI::Validator(complaint, "");

@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstring>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,8 @@ class Connection : public httplib::Stream {
  public:
   //   ended  a file that can be read once no more requests are wanted
   Connection(socket_t socket, int ended) : socket_(socket), ended_(ended) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
 
   // Waits for the next request; false after the timeout, or once `ended` can be read.
   bool await(int timeout_ms) const {
@@ -77,7 +80,7 @@ class Connection : public httplib::Stream {
 
   // Ends the connection. A close while more comes in would take the answer from a client that is
   // still sending: that is read first, for a moment.
-  void close() {
+  ~Connection() override {
     ::shutdown(socket_, SHUT_WR);
     const auto deadline = Clock::now() + std::chrono::seconds(1);
     while (Clock::now() < deadline && comes_to(socket_, POLLIN, 100, ended_) && receive() > 0) {
@@ -247,7 +250,8 @@ void HttpServer::end() {
   ended_[1] = -1;
 }
 
-bool HttpServer::process_and_close_socket(socket_t socket) {
+// Serves the requests of a connection until it is to end; whether that went well.
+bool HttpServer::process_and_close_socket(socket_t socket) try {
   constexpr std::size_t kMostHeadBytes = std::size_t{1} << 16;
   Connection connection(socket, ended_[0]);
   const int timeout_ms = static_cast<int>(keep_alive_timeout_sec_ * 1000);
@@ -277,8 +281,9 @@ bool HttpServer::process_and_close_socket(socket_t socket) {
     good = connection.flush() && good;
     if (!good || closing || connection.request_bytes() != whole) break;
   }
-  connection.close();
   return good;
+} catch (const std::bad_alloc&) {
+  return false;  // the other connections go on
 }
 
 }  // namespace server

@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <limits>
 #include <memory>
+#include <new>
 #include <string>
 #include <system_error>
 #include <thread>
@@ -89,6 +90,7 @@ int listen_at(server::HttpServer& http, const std::string& host, int port) {
 // Answers until one of the signals comes, and finishes the requests that are open. Throws
 // semblance::Error where listening ends by itself.
 void serve(server::HttpServer& http, const sigset_t& signals) {
+  std::string error = "the system takes no more connections";
   std::atomic<bool> stopping{false};
   std::atomic<bool> ended{false};
   std::thread ending([&] {
@@ -104,7 +106,6 @@ void serve(server::HttpServer& http, const sigset_t& signals) {
     ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
     while (!ended) std::this_thread::sleep_for(kMoment);
   });
-  std::string error = "the system takes no more connections";
   try {
     if (http.listen_after_bind()) error.clear();
   } catch (const std::exception& thrown) {
@@ -194,11 +195,14 @@ void Options::parse(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  Options options;
-  options.parse(argc, argv);
   try {
+    Options options;
+    options.parse(argc, argv);
     run(options);
     return 0;
+  } catch (const std::bad_alloc&) {
+    std::fputs("semblance_server: out of memory\n", stderr);
+    return 1;
   } catch (const std::exception& error) {
     std::fprintf(stderr, "semblance_server: %s\n", error.what());
     return 1;

@@ -1,5 +1,6 @@
-// Speed of every kernel at the shapes of BERT, beside what the machine can do at the same moment:
-// its FMA peak in the same instruction set, and the rate at which one thread reads memory.
+// Speed of every kernel at the shapes of BERT, beside what the machine can do: its FMA peak in the
+// same instruction set, measured at the same moment, and the rate at which one thread reads memory,
+// measured at the start.
 //   kernel_benchmark [--seconds S] [--rows 1,16,128]      SEMBLANCE_ISA chooses the kernels
 #include <algorithm>
 #include <bit>
@@ -320,12 +321,18 @@ class Benchmark {
   double memory_rate_ = 0.0;
 };
 
+int usage() {
+  std::fprintf(stderr, "usage: kernel_benchmark [--seconds S] [--rows N,N,...]\n");
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   double seconds = 0.5;
   std::vector<std::size_t> row_counts = {1, 8, 16, 32, 128, 512};
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
+    if (i + 1 == argc) return usage();
     if (std::strcmp(argv[i], "--seconds") == 0) {
       seconds = std::atof(argv[i + 1]);
     } else if (std::strcmp(argv[i], "--rows") == 0) {
@@ -333,9 +340,11 @@ int main(int argc, char** argv) {
       for (char* text = argv[i + 1]; *text != '\0'; text += *text == ',' ? 1 : 0) {
         char* end = text;
         row_counts.push_back(std::strtoul(text, &end, 10));
-        if (end == text) return std::fprintf(stderr, "--rows: expected N,N,...\n"), 2;
+        if (end == text || row_counts.back() == 0) return usage();
         text = end;
       }
+    } else {
+      return usage();
     }
   }
   try {

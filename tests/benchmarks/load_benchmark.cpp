@@ -78,6 +78,10 @@ int main(int argc, char** argv) {
       return 2;
     }
     const int repeats = argc > 2 ? std::atoi(argv[2]) : 11;
+    if (repeats < 1) {
+      std::fprintf(stderr, "REPEATS: expected a number above 0, found \"%s\"\n", argv[2]);
+      return 2;
+    }
     const std::size_t num_threads = argc > 3 ? std::strtoul(argv[3], nullptr, 10) : 0;
     const char* cache = argc > 4 ? argv[4] : "";
     std::vector<Sample> samples;

@@ -96,17 +96,31 @@ void run(const Options& options) {
   }
 }
 
+int usage() {
+  std::fprintf(stderr,
+               "usage: search_benchmark [--rows N] [--size N] [--threads N] [--seconds S]\n");
+  return 2;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   Options options;
-  for (int i = 1; i + 1 < argc; i += 2) {
+  for (int i = 1; i < argc; i += 2) {
     const std::string_view name = argv[i];
+    if (i + 1 == argc) return usage();
     const auto number = static_cast<std::size_t>(std::strtoull(argv[i + 1], nullptr, 10));
-    if (name == "--rows") options.num_rows = number;
-    if (name == "--size") options.size = number;
-    if (name == "--threads") options.num_threads = number;
-    if (name == "--seconds") options.seconds = std::atof(argv[i + 1]);
+    if (name == "--rows" && number != 0) {
+      options.num_rows = number;
+    } else if (name == "--size" && number != 0) {
+      options.size = number;
+    } else if (name == "--threads") {
+      options.num_threads = number;
+    } else if (name == "--seconds") {
+      options.seconds = std::atof(argv[i + 1]);
+    } else {
+      return usage();
+    }
   }
   try {
     run(options);

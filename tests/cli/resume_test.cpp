@@ -82,6 +82,17 @@ TEST_P(Resume, AfterKillsAtRandomMomentsTheFileIsThatOfOneRun) {
   EXPECT_FALSE(fs::exists(output() + ".part"));
 }
 
+TEST_P(Resume, WhatASignalMakesItSayGoesIntoNoFileWithStandardErrorClosed) {
+  const std::string input = folder.write("texts.txt", lines(300));
+  const std::string expected = whole(input);
+  run_shell("{ cat '" + input + "'; sleep 2; } | \"$PROGRAM\" encode --model '" + kModels +
+            "bert-mlm' --input - --output '" + output() + "' --resume 2>&- & while [ ! -e '" +
+            output() + ".part' ]; do sleep 0.05; done; kill $!; wait $!");
+  EXPECT_EQ(read_file(output() + ".part").find("interrupted"), std::string::npos);
+  EXPECT_EQ(resume(input).status, 0);
+  EXPECT_TRUE(read_file(output()) == expected);
+}
+
 TEST_P(Resume, GoesOnFromEveryPlaceWhereAWriteCanEnd) {
   const std::string input = folder.write("texts.txt", lines(4));
   const std::string expected = whole(input);

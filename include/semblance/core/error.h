@@ -1,5 +1,12 @@
 #pragma once
 
+#if defined(_MSVC_LANG) ? _MSVC_LANG < 202002L : __cplusplus < 202002L
+#error "Semblance needs C++20: -std=c++20"
+#endif
+#if !defined(__cpp_exceptions) && !defined(_CPPUNWIND)
+#error "Semblance tells errors by exceptions, which -fno-exceptions takes away"
+#endif
+
 #include <cstddef>
 #include <stdexcept>
 #include <string>

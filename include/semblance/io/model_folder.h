@@ -33,6 +33,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -123,6 +124,7 @@ inline std::string resolved_path(const std::string& path) {
     void operator()(char* text) const { std::free(text); }
   };
   const std::unique_ptr<char, Free> text(::realpath(path.c_str(), nullptr));
+  if (!text && errno == ENOMEM) throw std::bad_alloc();
   return text ? std::string(text.get()) : std::string();
 #endif
 }
