@@ -17,7 +17,7 @@ SEMBLANCE_TARGET_BEGIN("avx2,fma,f16c")
 
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kPanelVecs = 1;
-inline constexpr std::size_t kSteps = 8;       // of k in a turn of a micro-kernel
+inline constexpr std::size_t kSteps = 8;      // of k in a turn of a micro-kernel
 inline constexpr std::size_t kTableRows = 2;  // of a tile of a table, with two queries
 inline constexpr std::size_t kTileRows = 6;
 

@@ -17,7 +17,7 @@ SEMBLANCE_TARGET_BEGIN("avx2,fma,f16c,avx512f,avx512bw,avx512dq,avx512vl")
 
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kPanelVecs = 2;
-inline constexpr std::size_t kSteps = 4;       // of k in a turn of a micro-kernel
+inline constexpr std::size_t kSteps = 4;      // of k in a turn of a micro-kernel
 inline constexpr std::size_t kTableRows = 4;  // of a tile of a table, with two queries
 inline constexpr std::size_t kTileRows = 14;
 

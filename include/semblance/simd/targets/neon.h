@@ -16,7 +16,7 @@ namespace semblance::simd::neon {
 
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kPanelVecs = 1;
-inline constexpr std::size_t kSteps = 4;       // of k in a turn of a micro-kernel
+inline constexpr std::size_t kSteps = 4;      // of k in a turn of a micro-kernel
 inline constexpr std::size_t kTableRows = 2;  // of a tile of a table, with two queries
 inline constexpr std::size_t kTileRows = 6;
 

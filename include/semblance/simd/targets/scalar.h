@@ -16,7 +16,7 @@ namespace semblance::simd::scalar {
 
 inline constexpr std::size_t kLanes = 16;
 inline constexpr std::size_t kPanelVecs = 1;
-inline constexpr std::size_t kSteps = 4;       // of k in a turn of a micro-kernel
+inline constexpr std::size_t kSteps = 4;      // of k in a turn of a micro-kernel
 inline constexpr std::size_t kTableRows = 1;  // of a tile of a table, with two queries
 // Rows of a tile share its weights. Where fma is a call they gain nothing by it, and each height of
 // a tile takes a second of every compilation. Compiler flags decide, so that two files of a program
