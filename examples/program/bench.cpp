@@ -16,6 +16,7 @@
 #include "semblance/core/thread_pool.h"
 #include "semblance/layers/sequence_batch.h"
 #include "semblance/loaded_model.h"
+#include "semblance/pooling_pass.h"
 #include "semblance/semblance.h"
 #include "semblance/simd/kernels.h"
 
@@ -41,10 +42,10 @@ struct Measurement {
   double flops = 0;
 };
 
-// Multiplications and additions of the encoder's products, as 2 a multiply-add. Where the vector
-// comes of first tokens alone, the last layer goes on with those once all have been attended to.
-double count_flops(const semblance::LoadedModel& model, const Workload& workload) {
-  const semblance::ModelConfig& config = model.config;
+// Multiplications and additions of the encoder's products, as 2 a multiply-add. Where first tokens
+// alone are wanted, the last layer goes on with those once all have been attended to.
+double count_flops(const semblance::ModelConfig& config, const Workload& workload,
+                   semblance::WantedTokens wanted) {
   const auto hidden = static_cast<double>(config.hidden_size);
   const auto intermediate = static_cast<double>(config.intermediate_size);
   const auto length = static_cast<double>(workload.sequence_length);
@@ -55,10 +56,7 @@ double count_flops(const semblance::LoadedModel& model, const Workload& workload
     const double rest = 2 * wanted_tokens * (hidden * hidden + 2 * hidden * intermediate);
     return query_key_value + attention + rest;
   };
-  const bool first_tokens =
-      std::all_of(model.poolings.begin(), model.poolings.end(), [](semblance::Pooling pooling) {
-        return pooling == semblance::Pooling::cls || pooling == semblance::Pooling::pooler_output;
-      });
+  const bool first_tokens = wanted == semblance::WantedTokens::first;
   const auto num_layers = static_cast<double>(config.num_hidden_layers);
   return texts * ((num_layers - 1) * layer(length) + layer(first_tokens ? 1 : length));
 }
@@ -90,9 +88,12 @@ Measurement measure(const semblance::SentenceEncoder& encoder, const Workload& w
     times.push_back(run());
   }
   std::sort(times.begin(), times.end());
+  const semblance::LoadedModel& model = encoder.model();
+  const auto wanted = semblance::PoolingPlan{.poolings = model.poolings}.wanted_tokens(
+      semblance::SequenceBatch(starts));
   return {workload,      times[times.size() / 2],
           times.front(), times.back(),
-          times.size(),  count_flops(encoder.model(), workload)};
+          times.size(),  count_flops(model.config, workload, wanted)};
 }
 
 struct Bench {

@@ -70,22 +70,12 @@ inline std::size_t hamming(const std::uint64_t* a, const std::uint64_t* b,
   return distance;
 }
 
-class BinaryBlockScorer {
+class BinaryScore {
  public:
-  BinaryBlockScorer(const BinaryVectors& queries, const BinaryVectors& rows)
+  BinaryScore(const BinaryVectors& queries, const BinaryVectors& rows)
       : queries_(&queries), rows_(&rows) {}
 
-  void begin_block(std::size_t, std::size_t) const noexcept {}
-
-  void score_block(std::size_t first_query, std::size_t first,
-                   MatrixView<float> scores) const noexcept {
-    for (std::size_t q = 0; q < scores.rows; ++q) {
-      score_rows(first_query + q, first, scores.row_span(q));
-    }
-  }
-
- private:
-  void score_rows(std::size_t query, std::size_t first, std::span<float> scores) const noexcept {
+  void operator()(std::size_t query, std::size_t first, std::span<float> scores) const noexcept {
     const std::uint64_t* words = queries_->words(query).data();
     const auto size = static_cast<double>(rows_->size());
     for (std::size_t r = 0; r < scores.size(); ++r) {
@@ -97,6 +87,7 @@ class BinaryBlockScorer {
     }
   }
 
+ private:
   const BinaryVectors* queries_;
   const BinaryVectors* rows_;
 };
@@ -131,7 +122,7 @@ inline std::vector<std::vector<Hit>> top_k(const BinaryVectors& queries, const B
   const ScanExtent extent{
       .num_rows = rows.num_rows(),
       .block_rows = detail::rows_per_block(rows.words_per_row() * sizeof(std::uint64_t))};
-  scan_blocks(extent, detail::BinaryBlockScorer(queries, rows), best, k, executor);
+  scan_blocks(extent, detail::QueryByQuery(detail::BinaryScore(queries, rows)), best, k, executor);
   return sorted_hits(best);
 }
 

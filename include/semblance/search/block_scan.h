@@ -37,6 +37,24 @@ void scan_blocks(const ScanExtent& extent, const Scorer& scorer, std::vector<Bes
 
 namespace detail {
 
+// A block scorer of what scores one query: score(query, first row, scores [rows]).
+template <class Score>
+class QueryByQuery {
+ public:
+  explicit QueryByQuery(Score score) : score_(score) {}
+
+  void begin_block(std::size_t, std::size_t) const noexcept {}
+
+  void score_block(std::size_t first_query, std::size_t first, MatrixView<float> scores) const {
+    for (std::size_t q = 0; q < scores.rows; ++q) {
+      score_(first_query + q, first, scores.row_span(q));
+    }
+  }
+
+ private:
+  Score score_;
+};
+
 // Rows numbered from first_row on, to the hits of one query.
 inline void offer(std::span<const float> scores, std::size_t first_row, BestHits& hits) {
   for (std::size_t r = 0; r < scores.size(); ++r) {

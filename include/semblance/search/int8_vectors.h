@@ -76,22 +76,12 @@ inline std::int32_t dot_int8(const std::int8_t* a, const std::int8_t* b,
   return sum;
 }
 
-class Int8BlockScorer {
+class Int8Score {
  public:
-  Int8BlockScorer(const Int8Vectors& queries, const Int8Vectors& rows, Metric metric)
+  Int8Score(const Int8Vectors& queries, const Int8Vectors& rows, Metric metric)
       : queries_(&queries), rows_(&rows), metric_(metric) {}
 
-  void begin_block(std::size_t, std::size_t) const noexcept {}
-
-  void score_block(std::size_t first_query, std::size_t first,
-                   MatrixView<float> scores) const noexcept {
-    for (std::size_t q = 0; q < scores.rows; ++q) {
-      score_rows(first_query + q, first, scores.row_span(q));
-    }
-  }
-
- private:
-  void score_rows(std::size_t query, std::size_t first, std::span<float> scores) const noexcept {
+  void operator()(std::size_t query, std::size_t first, std::span<float> scores) const noexcept {
     const std::int8_t* codes = queries_->codes(query).data();
     for (std::size_t r = 0; r < scores.size(); ++r) {
       const std::size_t row = first + r;
@@ -106,6 +96,7 @@ class Int8BlockScorer {
     }
   }
 
+ private:
   const Int8Vectors* queries_;
   const Int8Vectors* rows_;
   Metric metric_;
@@ -157,7 +148,8 @@ inline std::vector<std::vector<Hit>> top_k(const Int8Vectors& queries, const Int
   std::vector<BestHits> best(queries.num_rows(), BestHits(k));
   const ScanExtent extent{.num_rows = rows.num_rows(),
                           .block_rows = detail::rows_per_block(rows.size())};
-  scan_blocks(extent, detail::Int8BlockScorer(queries, rows, metric), best, k, executor);
+  scan_blocks(extent, detail::QueryByQuery(detail::Int8Score(queries, rows, metric)), best, k,
+              executor);
   return sorted_hits(best);
 }
 
