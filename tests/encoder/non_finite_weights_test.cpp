@@ -61,8 +61,8 @@ void expect_refused(const SpoiltModel& model, const std::string& file, const std
     ADD_FAILURE() << key << " was taken";
   } catch (const FormatError& error) {
     EXPECT_EQ(error.what(), model.path() + "/" + file + ": \"" + key +
-                                "\": expected finite values, or LoadOptions::allow_non_finite "
-                                "(--allow-non-finite), found NaN or infinity at element " +
+                                "\": expected finite values, or LoadOptions::allow_non_finite, "
+                                "found NaN or infinity at element " +
                                 std::to_string(element));
   }
 }

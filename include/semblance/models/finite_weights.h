@@ -55,7 +55,7 @@ inline void require_finite(const WeightFiles& files, Executor& executor,
   for (std::size_t i = 0; i < tensors.size(); ++i) {
     if (!bad_elements[i]) continue;
     throw FormatError(files.file_of(tensors[i]->name), tensors[i]->name,
-                      "finite values, or LoadOptions::allow_non_finite (--allow-non-finite)",
+                      "finite values, or LoadOptions::allow_non_finite",
                       "NaN or infinity at element " + std::to_string(*bad_elements[i]));
   }
 }
