@@ -18,6 +18,7 @@
 #include "semblance/core/available_cores.h"
 #include "semblance/core/core_avoidance.h"
 #include "semblance/core/executor.h"
+#include "semblance/core/waitable_count.h"
 
 namespace semblance {
 
@@ -31,24 +32,24 @@ inline void cpu_relax() noexcept {
 #endif
 }
 
-// Returns when the value is another than `seen`. Spins for a moment, since the next product follows
+// Returns when the count is another than `seen`. Spins for a moment, since the next product follows
 // within microseconds. Then, while staying awake is worth it, lets other threads have the core in
 // between: one that slept would be woken tens of microseconds late, at each of the dozens of steps
 // of a short text. Then sleeps.
 template <class WorthStayingAwake>
-void wait_for_change(const std::atomic<std::uint32_t>& value, std::uint32_t seen,
+void wait_for_change(WaitableCount& count, std::uint32_t seen,
                      WorthStayingAwake&& worth_staying_awake) noexcept {
   constexpr int kSpins = 1500;   // tens of microseconds
   constexpr int kYields = 4000;  // milliseconds
   for (int spin = 0; spin < kSpins; ++spin) {
-    if (value.load(std::memory_order_acquire) != seen) return;
+    if (count.load() != seen) return;
     cpu_relax();
   }
   for (int yield = 0; yield < kYields && worth_staying_awake(); ++yield) {
-    if (value.load(std::memory_order_acquire) != seen) return;
+    if (count.load() != seen) return;
     std::this_thread::yield();
   }
-  value.wait(seen, std::memory_order_acquire);
+  count.wait(seen);
 }
 
 // A thread that runs one job at a time for whoever borrowed it.
@@ -57,7 +58,7 @@ class Worker {
   Worker() : thread_([this] { loop(); }) {}
   ~Worker() {
     stopping_.store(true, std::memory_order_relaxed);
-    post();
+    posted_.increment();
     thread_.join();
   }
 
@@ -78,10 +79,10 @@ class Worker {
   void finish() noexcept {
     if (job_.exchange(nullptr, std::memory_order_acq_rel) != nullptr) return;
     ++num_begun_;
-    std::uint32_t finished = finished_.load(std::memory_order_acquire);
+    std::uint32_t finished = finished_.load();
     while (finished != num_begun_) {
       wait_for_change(finished_, finished, [] { return true; });
-      finished = finished_.load(std::memory_order_acquire);
+      finished = finished_.load();
     }
   }
 
@@ -90,28 +91,23 @@ class Worker {
  private:
   void wake() noexcept {
     core_avoidance_.avoid_core_of_caller(thread_);
-    post();
-  }
-  void post() noexcept {
-    posted_.fetch_add(1, std::memory_order_release);
-    posted_.notify_one();
+    posted_.increment();
   }
   void loop() noexcept {
     std::uint32_t seen = 0;
     for (;;) {
       wait_for_change(posted_, seen, [this] { return borrowed_.load(std::memory_order_relaxed); });
-      seen = posted_.load(std::memory_order_acquire);
+      seen = posted_.load();
       if (stopping_.load(std::memory_order_relaxed)) return;
       FunctionRef<void()>* job = job_.exchange(nullptr, std::memory_order_acq_rel);
       if (job == nullptr) continue;  // taken back, or none yet
       (*job)();
-      finished_.fetch_add(1, std::memory_order_release);
-      finished_.notify_one();
+      finished_.increment();
     }
   }
 
-  std::atomic<std::uint32_t> posted_{0};
-  std::atomic<std::uint32_t> finished_{0};
+  WaitableCount posted_;
+  WaitableCount finished_;
   std::atomic<bool> stopping_{false};
   std::atomic<bool> borrowed_{false};
   std::atomic<FunctionRef<void()>*> job_{nullptr};  // whoever takes it out runs it, or nobody does
