@@ -1,6 +1,9 @@
 // Every supported target against float64: the scalar definition itself is right.
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <numbers>
+
 #include "kernel_data.h"
 
 namespace semblance::simd {
@@ -25,7 +28,8 @@ double activated(Activation activation, double x) {
     case Activation::identity: return x;
     case Activation::gelu: return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
     case Activation::gelu_tanh:
-      return 0.5 * x * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));
+      return 0.5 * x *
+             (1 + std::tanh(std::sqrt(2 / std::numbers::pi) * (x + 0.044715 * x * x * x)));
     case Activation::relu: return x > 0 ? x : 0;
     case Activation::silu: return x / (1 + std::exp(-x));
     case Activation::tanh: return std::tanh(x);

@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "kernel_data.h"
+#include "semblance/simd/fma.h"
 #include "semblance/simd/half_float.h"
 
 namespace semblance::simd {
@@ -83,7 +84,7 @@ class Int8 : public testing::TestWithParam<Isa> {
         }
         const float both = scale * weight.scales[o];
         const double bias = c.with_bias ? static_cast<double>(data.bias[o]) : 0.0;
-        const float expected = std::fma(static_cast<float>(sum), both, static_cast<float>(bias));
+        const float expected = simd::fma(static_cast<float>(sum), both, static_cast<float>(bias));
         ASSERT_EQ(found[r * data.output_stride + o], expected)
             << "row " << r << " column " << o << " of " << c.in_features << " inputs";
       }

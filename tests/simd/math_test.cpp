@@ -5,6 +5,7 @@
 #include <cmath>
 #include <functional>
 #include <limits>
+#include <numbers>
 
 #include "kernel_data.h"
 #include "semblance/simd/targets/scalar.h"
@@ -33,7 +34,7 @@ float exp_one(float x) { return scalar::exp_in_range(scalar::splat(x)).lane[0]; 
 
 double exact_gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 double exact_gelu_tanh(double x) {
-  const double u = std::sqrt(2.0 / M_PI) * (x + 0.044715 * x * x * x);
+  const double u = std::sqrt(2.0 / std::numbers::pi) * (x + 0.044715 * x * x * x);
   return x / (1.0 + std::exp(-2.0 * u));
 }
 double exact_silu(double x) { return x / (1.0 + std::exp(-x)); }

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -14,6 +13,7 @@
 #include "semblance/layers/layer_norm.h"
 #include "semblance/layers/linear.h"
 #include "semblance/pooling/normalize.h"
+#include "semblance/simd/fma.h"
 #include "semblance/tensor/tensor_view.h"
 
 namespace semblance {
@@ -62,7 +62,7 @@ class Dense {
         const std::span<float> row = output.row_span(r);
         for (float& value : row) value *= 0.5f;
         simd::kernels().activate(simd::Activation::tanh, row.data(), row.size());
-        for (float& value : row) value = std::fma(value, 0.5f, 0.5f);
+        for (float& value : row) value = simd::fma(value, 0.5f, 0.5f);
         if (skip.data == nullptr) continue;
         for (std::size_t i = 0; i < row.size(); ++i) row[i] += skip.row(r)[i];
       }

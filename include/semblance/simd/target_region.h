@@ -17,6 +17,18 @@
 #error "float arithmetic with more bits than float has, as of the x87, changes results"
 #endif
 
+#if defined(_MSC_VER) && !defined(__clang__)
+#error "the kernels are written for g++ and clang++; on Windows, use clang-cl or MinGW"
+#endif
+
+#if defined(_WIN32) && defined(__GNUC__) && !defined(__clang__) && \
+    !defined(SEMBLANCE_UNALIGNED_VECTOR_MOVES)
+#error \
+    "g++ misaligns AVX registers on the stack of Windows (GCC bug 54412): compile with \
+-Wa,-muse-unaligned-vector-move and define SEMBLANCE_UNALIGNED_VECTOR_MOVES to say so; the target \
+semblance::semblance of CMake does. clang++ needs neither"
+#endif
+
 #define SEMBLANCE_PRAGMA(text) _Pragma(#text)
 
 #if defined(__clang__)

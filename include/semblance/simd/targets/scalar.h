@@ -6,12 +6,13 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "semblance/simd/fma.h"
 #include "semblance/simd/half_float.h"
 #include "semblance/simd/kernel_table.h"
 #include "semblance/simd/target_region.h"
 
-// The definition of every result: plain loops over 16 lanes with std::fma, which is exact on every
-// CPU. Slow where the build has no FMA instruction.
+// The definition of every result: plain loops over 16 lanes with fma, which is exact on every CPU.
+// Slow where the build has no FMA instruction.
 namespace semblance::simd::scalar {
 
 inline constexpr std::size_t kLanes = 16;
@@ -82,7 +83,7 @@ SEMBLANCE_INLINE FloatVec div(const FloatVec& a, const FloatVec& b) {
 }
 // a * b + c, rounded once.
 SEMBLANCE_INLINE FloatVec fma(const FloatVec& a, const FloatVec& b, const FloatVec& c) {
-  return each_lane([&](std::size_t i) { return std::fma(a.lane[i], b.lane[i], c.lane[i]); });
+  return each_lane([&](std::size_t i) { return simd::fma(a.lane[i], b.lane[i], c.lane[i]); });
 }
 SEMBLANCE_INLINE void add_product(FloatVec& sum, const FloatVec& a, const FloatVec& b) {
   sum = fma(a, b, sum);
@@ -266,8 +267,8 @@ inline void rotate_pairs(float* values, const float* sine, const float* cosine,
   for (std::size_t i = 0; i < pairs; ++i) {
     const float even = values[2 * i];
     const float odd = values[2 * i + 1];
-    values[2 * i] = std::fma(even, cosine[i], -product(odd, sine[i]));
-    values[2 * i + 1] = std::fma(odd, cosine[i], product(even, sine[i]));
+    values[2 * i] = simd::fma(even, cosine[i], -product(odd, sine[i]));
+    values[2 * i + 1] = simd::fma(odd, cosine[i], product(even, sine[i]));
   }
 }
 
