@@ -231,7 +231,7 @@ class ModelLoader {
                                                        options_.precision);
     };
     load();
-    if (cache_ == nullptr || !cache_->commit() || access_ != FileAccess::map) return;
+    if (cache_ == nullptr || !cache_->commit() || !cache_->is_mapped()) return;
     // What was packed here is in the file now, whose pages other processes share.
     model_->encoder.reset();
     open_weights();

@@ -225,6 +225,7 @@ TEST_F(SentenceEncoderTest, ManyThreadsMayEncodeAtOnce) {
   EXPECT_EQ(wrong, 0);
 }
 
+#if !defined(_WIN32)
 TEST_F(SentenceEncoderTest, EncodesInAChildProcessAsInItsParent) {
 #ifdef __SANITIZE_THREAD__
   GTEST_SKIP() << "the thread sanitizer allows no threads in a fork";
@@ -238,6 +239,7 @@ TEST_F(SentenceEncoderTest, EncodesInAChildProcessAsInItsParent) {
   }));
   EXPECT_EQ(encoder.encode(all, options).values, expected);
 }
+#endif
 
 TEST_F(SentenceEncoderTest, TheCallersExecutorRunsTheWork) {
   class Counting final : public Executor {

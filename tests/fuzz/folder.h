@@ -1,16 +1,14 @@
 #pragma once
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
 #include <fstream>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
+
+#include "support/temp_folder.h"
 
 namespace semblance::fuzz {
 
@@ -18,26 +16,17 @@ namespace semblance::fuzz {
 // "=== NAME". Names other than the given ones are passed over, so that nothing else is written.
 class Folder {
  public:
-  explicit Folder(std::span<const std::string_view> names)
-      : names_(names),
-        path_((std::filesystem::temp_directory_path() / "semblance-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make " + path_);
+  explicit Folder(std::span<const std::string_view> names) : names_(names) {
     for (const std::string_view name : names_) {
       std::filesystem::create_directories(file(name).parent_path());
     }
   }
-  Folder(const Folder&) = delete;
-  Folder& operator=(const Folder&) = delete;
-  ~Folder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
 
-  const std::string& path() const noexcept { return path_; }
+  const std::string& path() const noexcept { return folder_.path(); }
 
   // Replaces what was there.
   void fill(std::string_view text) const {
-    for (const std::string_view name : names_) ::unlink(file(name).c_str());
+    for (const std::string_view name : names_) std::filesystem::remove(file(name));
     constexpr std::string_view kMark = "=== ";
     while (text.starts_with(kMark)) {
       text.remove_prefix(kMark.size());
@@ -55,12 +44,12 @@ class Folder {
     out.write(content.data(), static_cast<std::streamsize>(content.size()));
   }
   std::filesystem::path file(std::string_view name) const {
-    return std::filesystem::path(path_) / name;
+    return std::filesystem::path(path()) / name;
   }
 
  private:
   std::span<const std::string_view> names_;
-  std::string path_;
+  testing::TempFolder folder_;
 };
 
 }  // namespace semblance::fuzz

@@ -12,6 +12,7 @@
 
 #include "io/reader_test.h"
 #include "semblance/io/safetensors_writer.h"
+#include "support/links.h"
 #include "support/temp_folder.h"
 
 namespace semblance {
@@ -158,7 +159,7 @@ TEST_F(PackedCacheTest, AnotherFileOfThatNameIsRefusedAndStaysAsItIs) {
 }
 
 TEST_F(PackedCacheTest, ALinkToNothingIsRefused) {
-  std::filesystem::create_symlink("nowhere", path);
+  if (!testing::make_link("nowhere", path)) GTEST_SKIP() << "no links here";
   EXPECT_EQ(message_of<FileError>([&] { PackedCache(path, "one"); }),
             path + ": expected a packed cache or nothing of that name, found a link to nothing");
 }

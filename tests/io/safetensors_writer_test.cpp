@@ -1,7 +1,6 @@
 #include "semblance/io/safetensors_writer.h"
 
 #include <gtest/gtest.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <csignal>
@@ -14,6 +13,10 @@
 #include "io/reader_test.h"
 #include "semblance/io/safetensors.h"
 #include "support/temp_folder.h"
+
+#if !defined(_WIN32)
+#include <sys/resource.h>
+#endif
 
 namespace semblance {
 namespace {
@@ -115,6 +118,7 @@ TEST(OutputFile, TwoAtOnceDoNotMix) {
   EXPECT_EQ(read_bytes(path), "second");
 }
 
+#if !defined(_WIN32)
 TEST(OutputFile, AFileKeepsItsModeWhenItIsReplaced) {
   namespace fs = std::filesystem;
   const TempFolder folder;
@@ -126,14 +130,18 @@ TEST(OutputFile, AFileKeepsItsModeWhenItIsReplaced) {
   EXPECT_EQ(read_bytes(path), "after");
   EXPECT_EQ(fs::status(path).permissions(), fs::perms::owner_read | fs::perms::owner_write);
 }
+#endif
 
 TEST(OutputFile, RefusesNamesThatAreNoFiles) {
   const TempFolder folder;
   message_of<FileError>([&] { OutputFile(folder.path()); });
+#if !defined(_WIN32)
   message_of<FileError>([&] { OutputFile("/dev/null"); });
+#endif
   message_of<FileError>([&] { OutputFile(folder.path() + "/none/f"); });
 }
 
+#if !defined(_WIN32)
 TEST(OutputFile, AFullDiskIsAFileErrorAndLeavesNothing) {
   const TempFolder folder;
   const std::string path = folder.write("f", "before");
@@ -161,6 +169,7 @@ TEST(OutputFile, AFullDiskIsAFileErrorAndLeavesNothing) {
   EXPECT_EQ(read_bytes(path), "before");
   EXPECT_EQ(num_files(folder), 1u);
 }
+#endif
 
 }  // namespace
 }  // namespace semblance

@@ -1,5 +1,7 @@
 #pragma once
 
+#if !defined(_WIN32)
+
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -26,3 +28,5 @@ bool true_in_a_fork(const Body& body) {
 }
 
 }  // namespace semblance::testing
+
+#endif

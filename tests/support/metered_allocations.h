@@ -1,11 +1,10 @@
 #pragma once
 
-#include <malloc.h>
-#include <stdlib.h>
-
 #include <atomic>
 #include <cstddef>
 #include <new>
+
+#include "support/memory_block.h"
 
 // Replaces operator new for the whole program to know how many bytes are held, and were at most.
 // Include it in one source file of a test program.
@@ -16,11 +15,9 @@ inline std::atomic<std::size_t> allocated_bytes{0};
 inline std::atomic<std::size_t> peak_bytes{0};
 
 inline void* metered_allocate(std::size_t byte_count, std::size_t alignment) {
-  void* block = nullptr;
-  if (::posix_memalign(&block, alignment, byte_count == 0 ? 1 : byte_count) != 0) {
-    throw std::bad_alloc();
-  }
-  const std::size_t now = allocated_bytes += ::malloc_usable_size(block);
+  void* const block = allocate_block(byte_count, alignment);
+  if (block == nullptr) throw std::bad_alloc();
+  const std::size_t now = allocated_bytes += block_size(block);
   std::size_t peak = peak_bytes;
   while (peak < now && !peak_bytes.compare_exchange_weak(peak, now)) {
   }
@@ -28,8 +25,8 @@ inline void* metered_allocate(std::size_t byte_count, std::size_t alignment) {
 }
 
 inline void metered_free(void* block) noexcept {
-  if (block != nullptr) allocated_bytes -= ::malloc_usable_size(block);
-  ::free(block);
+  if (block != nullptr) allocated_bytes -= block_size(block);
+  free_block(block);
 }
 
 }  // namespace semblance::testing

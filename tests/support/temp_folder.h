@@ -1,9 +1,8 @@
 #pragma once
 
-#include <stdlib.h>
-
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -13,8 +12,12 @@ namespace semblance::testing {
 // A folder of its own for one test, gone with everything in it afterwards.
 class TempFolder {
  public:
-  TempFolder() : path_((std::filesystem::temp_directory_path() / "semblance-XXXXXX").string()) {
-    if (::mkdtemp(path_.data()) == nullptr) throw std::runtime_error("cannot make " + path_);
+  TempFolder() {
+    std::random_device random;
+    do {
+      const auto name = "semblance-" + std::to_string(random());
+      path_ = (std::filesystem::temp_directory_path() / name).generic_string();
+    } while (!std::filesystem::create_directory(path_));
   }
   TempFolder(const TempFolder&) = delete;
   TempFolder& operator=(const TempFolder&) = delete;
@@ -31,7 +34,7 @@ class TempFolder {
     std::ofstream out(file, std::ios::binary);
     out.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
     if (!out.flush()) throw std::runtime_error("cannot write " + file.string());
-    return file.string();
+    return file.generic_string();
   }
 
  private:

@@ -13,23 +13,19 @@
 #include "semblance/core/error.h"
 #include "semblance/io/file_handle.h"
 #include "semblance/io/file_source.h"
-
-#if !defined(_WIN32)
-#include <sys/mman.h>
-#include <unistd.h>
-#endif
+#include "semblance/io/file_system.h"
 
 namespace semblance {
 
 // map: the file's pages are used in place and shared with other processes. Should another process
 // shorten the file meanwhile, touching a lost page ends the program (SIGBUS); should it overwrite
 // the file, the weights change. Replacing the file under its name (rename) is harmless.
+// Windows lets nobody shorten or replace a file that is mapped.
 // copy: the file is read into memory once; what happens to it afterwards does not matter.
 enum class FileAccess { map, copy };
 
-// The bytes of a whole regular file, read-only, from an address that is a multiple of 64. On
-// Windows the file is always copied. A file in memory is used in place where its address is such a
-// multiple, and copied where it is not.
+// The bytes of a whole regular file, read-only, from an address that is a multiple of 64. A
+// file in memory is used in place where its address is such a multiple, and copied where it is not.
 class MappedFile {
  public:
   // Throws FileError, std::bad_alloc.
@@ -87,15 +83,11 @@ inline MappedFile::MappedFile(const FileSource& source, FileAccess access) : pat
   }
   const auto size = static_cast<std::size_t>(file.size());
   if (size == 0) return;
-#if !defined(_WIN32)
   if (access == FileAccess::map) {
-    void* address = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
-    if (address == MAP_FAILED) throw FileError(path, "", "a file to map", std::strerror(errno));
-    mapping_ = {static_cast<const std::byte*>(address), size};
+    mapping_ = detail::map_file(file.descriptor(), size);
+    if (mapping_.empty()) throw FileError(path, "", "a file to map", std::strerror(errno));
     return;
   }
-#endif
-  static_cast<void>(access);
   copy_ = AlignedBuffer<std::byte>(size);
   if (const std::size_t read = file.read(copy_.data(), size); read != size) {
     throw FileError(path, "", std::to_string(size) + " bytes",
@@ -104,24 +96,11 @@ inline MappedFile::MappedFile(const FileSource& source, FileAccess access) : pat
 }
 
 inline MappedFile::~MappedFile() {
-#if !defined(_WIN32)
-  if (mapping_.data() != nullptr) {
-    ::munmap(const_cast<std::byte*>(mapping_.data()), mapping_.size());
-  }
-#endif
+  if (!mapping_.empty()) detail::unmap_file(mapping_);
 }
 
 inline void MappedFile::release(std::span<const std::byte> range) const noexcept {
-#if !defined(_WIN32)
-  if (mapping_.data() == nullptr || range.empty()) return;
-  const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
-  const auto begin = reinterpret_cast<std::uintptr_t>(range.data());
-  const std::uintptr_t first = (begin + page - 1) / page * page;
-  const std::uintptr_t last = (begin + range.size()) / page * page;
-  if (first < last) ::madvise(reinterpret_cast<void*>(first), last - first, MADV_DONTNEED);
-#else
-  static_cast<void>(range);
-#endif
+  if (!mapping_.empty()) detail::forget_pages(range);
 }
 
 }  // namespace semblance

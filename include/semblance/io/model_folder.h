@@ -31,9 +31,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <cstdlib>
-#include <memory>
-#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -42,9 +39,7 @@
 
 #include "semblance/core/error.h"
 #include "semblance/io/file_source.h"
-
-#include <sys/stat.h>
-#include <sys/types.h>
+#include "semblance/io/file_system.h"
 
 namespace semblance {
 
@@ -66,7 +61,6 @@ inline bool stays_inside_folder(std::string_view relative) noexcept {
 //
 // Links are followed only to targets inside the folder. The one exception is the layout of the
 // hub's cache, <model>/snapshots/<revision>/..., whose files are links into <model>/blobs.
-// (On Windows links are not resolved; there paths are checked as written.)
 //
 // The folder may also be a table of files in memory, which outlives it and what was read from it.
 class ModelFolder {
@@ -110,25 +104,6 @@ class ModelFolder {
 
 namespace detail {
 
-inline bool is_folder(const std::string& path) {
-  struct stat status {};
-  return ::stat(path.c_str(), &status) == 0 && (status.st_mode & S_IFMT) == S_IFDIR;
-}
-
-// With all links followed; empty when that fails.
-inline std::string resolved_path(const std::string& path) {
-#if defined(_WIN32)
-  return path;
-#else
-  struct Free {
-    void operator()(char* text) const { std::free(text); }
-  };
-  const std::unique_ptr<char, Free> text(::realpath(path.c_str(), nullptr));
-  if (!text && errno == ENOMEM) throw std::bad_alloc();
-  return text ? std::string(text.get()) : std::string();
-#endif
-}
-
 inline bool lies_in(std::string_view path, std::string_view folder) noexcept {
   if (folder.empty() || !path.starts_with(folder)) return false;
   return path.size() == folder.size() || folder.ends_with('/') || path[folder.size()] == '/';
@@ -148,11 +123,10 @@ inline std::string hub_cache_blobs(std::string_view resolved) {
 }  // namespace detail
 
 inline ModelFolder::ModelFolder(std::string path) : path_(std::move(path)) {
-  if (path_.find('\0') != std::string::npos || !detail::is_folder(path_)) {
-    struct stat status {};
-    const bool exists =
-        path_.find('\0') == std::string::npos && ::stat(path_.c_str(), &status) == 0;
-    throw FileError(path_, "", "a folder", exists ? "a file" : "nothing of that name");
+  const auto status =
+      path_.find('\0') == std::string::npos ? detail::status_of(path_) : std::nullopt;
+  if (!status || status->kind != detail::FileKind::folder) {
+    throw FileError(path_, "", "a folder", status ? "a file" : "nothing of that name");
   }
   root_ = detail::resolved_path(path_);
   blobs_ = detail::hub_cache_blobs(root_);
@@ -173,7 +147,6 @@ inline std::string ModelFolder::join(std::string_view relative) const {
 }
 
 inline void ModelFolder::check_inside(const std::string& path) const {
-#if !defined(_WIN32)
   const std::string resolved = detail::resolved_path(path);
   if (resolved.empty()) {
     if (errno == ENOENT) throw FileError(path, "", "a file", "a link to nothing");
@@ -182,7 +155,6 @@ inline void ModelFolder::check_inside(const std::string& path) const {
   if (!detail::lies_in(resolved, root_) && !detail::lies_in(resolved, blobs_)) {
     throw FileError(path, "", "a file inside the folder", "a link that leaves it");
   }
-#endif
 }
 
 inline std::optional<FileSource> ModelFolder::find(std::string_view relative) const {
@@ -191,14 +163,7 @@ inline std::optional<FileSource> ModelFolder::find(std::string_view relative) co
   }
   if (in_memory_) return find_in_memory(relative);
   std::string path = join(relative);
-  struct stat status {};
-#if defined(_WIN32)
-  if (::stat(path.c_str(), &status) != 0) return std::nullopt;
-#else
-  if (::lstat(path.c_str(), &status) != 0 && (errno == ENOENT || errno == ENOTDIR)) {
-    return std::nullopt;
-  }
-#endif
+  if (!detail::is_taken(path)) return std::nullopt;
   check_inside(path);
   return path;
 }

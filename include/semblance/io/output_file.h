@@ -10,19 +10,9 @@
 #include <utility>
 
 #include "semblance/core/error.h"
-
-#include <sys/stat.h>
-
-#if defined(_WIN32)
-#include <process.h>
-#else
-#include <unistd.h>
-#endif
+#include "semblance/io/file_system.h"
 
 namespace semblance {
-
-// What becomes of a file that has the name already when another is done.
-enum class Existing { replace, keep };
 
 // A file that appears under its name whole or not at all: bytes go to a file beside it, which
 // commit() renames. Without a commit the file beside is removed and what was there before stays.
@@ -60,34 +50,26 @@ class OutputFile {
 };
 
 inline OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
-  struct stat status {};
-  const bool replaces = ::stat(path_.c_str(), &status) == 0;
-  if (replaces && (status.st_mode & S_IFMT) != S_IFREG) {
+  const auto replaced = detail::status_of(path_);
+  if (replaced && replaced->kind != detail::FileKind::file) {
     throw FileError(path_, "", "the name of a file", "something else of that name");
   }
-#if defined(_WIN32)
-  const auto process = ::_getpid();
-#else
-  const auto process = ::getpid();
-#endif
   constexpr int kAttempts = 100;  // what a killed process of the same number left behind
   for (int attempt = 0; attempt < kAttempts && file_ == nullptr; ++attempt) {
-    aside_ = path_ + ".part-" + std::to_string(process) + "-" + std::to_string(attempt);
-    file_ = std::fopen(aside_.c_str(), "wbx");
+    aside_ =
+        path_ + ".part-" + std::to_string(detail::process_id()) + "-" + std::to_string(attempt);
+    file_ = detail::create_file(aside_);
     if (file_ == nullptr && errno != EEXIST) break;
   }
   if (file_ == nullptr) throw failure("a file to write");
-#if !defined(_WIN32)
-  // A file that only its owner may read stays so. Where modes cannot be set, as on some mounts, it
-  // is the default.
-  if (replaces) static_cast<void>(::fchmod(::fileno(file_), status.st_mode & 0777));
-#endif
+  // A file that only its owner may read stays so.
+  if (replaced) detail::set_permissions(file_, replaced->permissions);
 }
 
 inline OutputFile::~OutputFile() {
   if (file_ == nullptr) return;
   std::fclose(file_);
-  std::remove(aside_.c_str());
+  detail::remove_file(aside_);
 }
 
 inline void OutputFile::write(const void* bytes, std::size_t byte_count) {
@@ -103,24 +85,11 @@ inline void OutputFile::overwrite_front(std::string_view text) {
 }
 
 inline void OutputFile::commit(Existing existing) {
-  bool written = std::fflush(file_) == 0;
-#if !defined(_WIN32)
-  written = written && ::fsync(::fileno(file_)) == 0;
-#endif
-  if (!written) throw failure("room to write");
+  if (std::fflush(file_) != 0 || !detail::sync_file(file_)) throw failure("room to write");
   const bool closed = std::fclose(std::exchange(file_, nullptr)) == 0;
-#if !defined(_WIN32)
-  // Unlike a rename, a link leaves what is there. Where a file system has no links, the rename
-  // does.
-  if (closed && existing == Existing::keep &&
-      (::link(aside_.c_str(), path_.c_str()) == 0 || errno == EEXIST)) {
-    std::remove(aside_.c_str());
-    return;
-  }
-#endif
-  if (!closed || std::rename(aside_.c_str(), path_.c_str()) != 0) {
+  if (!closed || !detail::rename_file(aside_, path_, existing)) {
     const int reason = errno;
-    std::remove(aside_.c_str());
+    detail::remove_file(aside_);
     errno = reason;
     throw failure("a file to write");
   }

@@ -16,12 +16,11 @@
 #include "semblance/core/aligned_buffer.h"
 #include "semblance/core/error.h"
 #include "semblance/io/file_handle.h"
+#include "semblance/io/file_system.h"
 #include "semblance/io/mapped_file.h"
 #include "semblance/io/safetensors.h"
 #include "semblance/io/safetensors_writer.h"
 #include "semblance/tensor/packed_store.h"
-
-#include <sys/stat.h>
 
 namespace semblance {
 
@@ -49,6 +48,9 @@ class PackedCache final : public PackedStore {
   // same at the same time, stays. Throws FileError.
   bool commit();
 
+  // Whether what is found here lies in the file's pages. Never on Windows, where a mapped file
+  // could not be replaced by one with more blocks.
+  bool is_mapped() const noexcept { return access_ == FileAccess::map; }
   // True when no block of this identity was found.
   bool empty() const noexcept { return found_.empty(); }
 
@@ -58,10 +60,11 @@ class PackedCache final : public PackedStore {
 
   // False when the file is no cache at all.
   static bool starts_as_a_cache(const std::string& path);
-  void read(FileAccess access);
+  void read();
 
   std::string path_;
   std::string identity_;
+  FileAccess access_;
   bool is_new_ = false;  // there was no file
   std::optional<MappedFile> file_;
   std::map<std::string, std::span<const std::byte>, std::less<>> found_;
@@ -69,20 +72,19 @@ class PackedCache final : public PackedStore {
 };
 
 inline PackedCache::PackedCache(std::string path, std::string identity, FileAccess access)
-    : path_(std::move(path)), identity_(std::move(identity)) {
-  struct stat status {};
-  is_new_ = ::stat(path_.c_str(), &status) != 0 && errno == ENOENT;
-#if !defined(_WIN32)
-  if (is_new_ && ::lstat(path_.c_str(), &status) == 0) {
+    : path_(std::move(path)),
+      identity_(std::move(identity)),
+      access_(detail::kMappedFilesCanBeReplaced ? access : FileAccess::copy) {
+  is_new_ = !detail::status_of(path_) && errno == ENOENT;
+  if (is_new_ && detail::is_taken(path_)) {
     throw FileError(path_, "", "a packed cache or nothing of that name", "a link to nothing");
   }
-#endif
   if (is_new_) return;
   if (!starts_as_a_cache(path_)) {
     throw FileError(path_, "", "a packed cache or nothing of that name", "another file");
   }
   try {
-    read(access);
+    read();
   } catch (const FormatError&) {
     found_.clear();
     file_.reset();
@@ -97,8 +99,8 @@ inline bool PackedCache::starts_as_a_cache(const std::string& path) {
   return std::string_view(front).substr(std::min(front.size(), sizeof(std::uint64_t))) == expected;
 }
 
-inline void PackedCache::read(FileAccess access) {
-  MappedFile file(path_, access);
+inline void PackedCache::read() {
+  MappedFile file(path_, access_);
   const SafetensorsContents contents = parse_safetensors(file.bytes(), path_);
   const auto identity = contents.metadata.find(std::string(kIdentityKey));
   if (identity == contents.metadata.end() || identity->second != identity_) return;

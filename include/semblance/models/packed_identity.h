@@ -8,10 +8,9 @@
 #include <string_view>
 
 #include "semblance/core/version.h"
+#include "semblance/io/file_system.h"
 #include "semblance/io/weight_files.h"
 #include "semblance/simd/kernels.h"
-
-#include <sys/stat.h>
 
 namespace semblance {
 
@@ -60,14 +59,11 @@ inline std::string packed_identity(const WeightFiles& files, bool known_finite) 
                          std::to_string(simd::kernels().panel_width) +
                          (known_finite ? ", finite" : "");
   for (const std::string& path : files.files()) {
-    struct stat status {};
-    if (::stat(path.c_str(), &status) != 0) continue;  // gone since it was opened
-    auto nanoseconds = static_cast<std::int64_t>(status.st_mtime) * 1'000'000'000;
-#if defined(__linux__)
-    nanoseconds += status.st_mtim.tv_nsec;
-#endif
+    const auto status = detail::status_of(path);
+    if (!status) continue;  // gone since it was opened
     identity += ", " + path.substr(path.find_last_of("/\\") + 1) + " of " +
-                std::to_string(status.st_size) + " bytes changed at " + std::to_string(nanoseconds);
+                std::to_string(status->size) + " bytes changed at " +
+                std::to_string(status->modified);
   }
   detail::Fingerprint fingerprint;
   for (const std::string_view name : files.names()) {
