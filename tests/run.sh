@@ -5,6 +5,7 @@
 #     plain      g++ at -O2, the tests on real models too where these can be had
 #     sanitized  clang++ with the address and undefined-behaviour sanitizers, assertions on
 #     threads    g++ with the thread sanitizer, over the tests that run on several threads
+#     windows    MinGW's g++, the tests of what asks the system or depends on the compiler, under Wine
 #     tidy       clang-tidy over every header, its warnings as errors
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -64,6 +65,29 @@ threads() {
   return $status
 }
 
+# Without the tests that read the processor's time: Windows' clock() is that of the wall.
+windows() {
+  need g++-mingw-w64-x86-64-posix wine64 googletest &&
+    sh tests/windows/dependencies.sh build/windows || {
+    echo "SKIPPED: the tests on Windows: no compiler, emulator or libraries for it can be had here"
+    return 0
+  }
+  WINEPREFIX=$PWD/build/windows/wine WINEDEBUG=-all WINEDLLOVERRIDES='mscoree,mshtml='
+  GTEST_FILTER=-*.Time*:*FourTimesTheTime:*FallAsleep
+  export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES GTEST_FILTER
+  for room in core io simd text tensor search pooling encoder; do
+    targets="$targets semblance_${room}_tests"
+  done
+  build build/windows -DSEMBLANCE_BUILD_EXAMPLES=OFF \
+    -DCMAKE_TOOLCHAIN_FILE=tests/windows/toolchain.cmake \
+    -DCMAKE_FIND_ROOT_PATH="$PWD/build/windows/root/usr" &&
+    run_tests build/windows -R '^Windows\.'
+  status=$?
+  unset GTEST_FILTER
+  targets=
+  return $status
+}
+
 # One source that includes them all: the dear headers below are parsed once.
 tidy() {
   need clang-tidy || return 1
@@ -79,14 +103,14 @@ tidy() {
     -isystem /usr/include/eigen3
 }
 
-[ $# -gt 0 ] || set -- plain sanitized threads tidy
+[ $# -gt 0 ] || set -- plain sanitized threads windows tidy
 need_to_build libgtest-dev libcpp-httplib-dev pkg-config:pkg-config || exit 1
 failed=
 for stage; do
   case $stage in
-    plain | sanitized | threads | tidy) ;;
+    plain | sanitized | threads | windows | tidy) ;;
     *)
-      echo "usage: sh tests/run.sh [plain] [sanitized] [threads] [tidy]" >&2
+      echo "usage: sh tests/run.sh [plain] [sanitized] [threads] [windows] [tidy]" >&2
       exit 2
       ;;
   esac

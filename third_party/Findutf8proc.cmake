@@ -29,4 +29,8 @@ if(utf8proc_FOUND)
   set_target_properties(utf8proc::utf8proc PROPERTIES
     IMPORTED_LOCATION ${utf8proc_LIBRARY}
     INTERFACE_INCLUDE_DIRECTORIES ${utf8proc_INCLUDE_DIR})
+  if(WIN32 AND utf8proc_LIBRARY MATCHES "\\.a$" AND NOT utf8proc_LIBRARY MATCHES "\\.dll\\.a$")
+    set_target_properties(utf8proc::utf8proc PROPERTIES
+      INTERFACE_COMPILE_DEFINITIONS UTF8PROC_STATIC)
+  endif()
 endif()

@@ -1,9 +1,13 @@
 # semblance_embed_default_model(<target>): puts the files of the default model inside the target, so
 # that SentenceEncoder::load_default() needs no file where the program runs. The bytes go into the
-# object through the assembler's .incbin (GNU as and what understands it: g++, clang).
+# object through the assembler's .incbin (GNU as and what understands it: g++, clang). Only for
+# programs of the ELF format: elsewhere, ship the folder.
 #
 # semblance_default_model_folder says where the files are.
 function(semblance_embed_default_model target)
+  if(NOT CMAKE_EXECUTABLE_FORMAT STREQUAL ELF)
+    message(FATAL_ERROR "${target}: the default model goes only into ELF programs; ship its folder")
+  endif()
   set(folder ${semblance_default_model_folder})
   file(GLOB_RECURSE names RELATIVE ${folder} CONFIGURE_DEPENDS
     ${folder}/*.json ${folder}/*.safetensors ${folder}/vocab.txt)
@@ -42,7 +46,7 @@ extern \"C\" const semblance::EmbeddedModel semblance_embedded_default_model = {
     OBJECT_DEPENDS "${files}" SKIP_UNITY_BUILD_INCLUSION ON SKIP_PRECOMPILE_HEADERS ON)
   target_sources(${target} PRIVATE ${source})
   get_target_property(type ${target} TYPE)
-  if(type STREQUAL STATIC_LIBRARY AND CMAKE_EXECUTABLE_FORMAT STREQUAL ELF)
+  if(type STREQUAL STATIC_LIBRARY)
     # The library asks for the files by a weak name, which takes nothing out of an archive.
     target_link_options(${target} INTERFACE LINKER:-u,semblance_embedded_default_model)
   endif()

@@ -26,7 +26,7 @@ endif()
 semblance_find_package(nlohmann_json::nlohmann_json nlohmann_json 3.10)
 semblance_find_package(utf8proc::utf8proc utf8proc)
 
-if(SEMBLANCE_BUILD_EXAMPLES)
+if(SEMBLANCE_BUILD_EXAMPLES AND NOT WIN32)
   find_package(CLI11 2.1 REQUIRED)
 endif()
 if(SEMBLANCE_BUILD_TESTS)
