@@ -77,7 +77,7 @@ windows() {
   export WINEPREFIX WINEDEBUG WINEDLLOVERRIDES GTEST_FILTER
   build build/windows -DSEMBLANCE_BUILD_EXAMPLES=ON \
     -DCMAKE_TOOLCHAIN_FILE=tests/windows/toolchain.cmake \
-    -DCMAKE_FIND_ROOT_PATH="$PWD/build/windows/root/usr" &&
+    -DCMAKE_FIND_ROOT_PATH="$PWD/build/windows/packages/usr" &&
     run_tests build/windows -R '^Windows\.'
   status=$?
   unset GTEST_FILTER

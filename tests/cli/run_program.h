@@ -18,41 +18,24 @@
 #include <string_view>
 #include <vector>
 
+#include "support/temp_folder.h"
+
 namespace semblance::testing {
 
 inline const std::string kModels = std::string(SEMBLANCE_TEST_DATA) + "/golden/models/";
 inline const std::string kModel = kModels + "bert-mlm";
 
-// A folder of its own for a test, gone afterwards.
-class TemporaryFolder {
+// With what tests of the program ask of their folder.
+class TemporaryFolder : public TempFolder {
  public:
-  TemporaryFolder() {
-    std::string name = (std::filesystem::temp_directory_path() / "semblance-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    path_ = name;
-  }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-  ~TemporaryFolder() {
-    std::error_code ignored;
-    std::filesystem::remove_all(path_, ignored);
-  }
-
-  std::string operator/(std::string_view name) const { return path_ + "/" + std::string(name); }
-  std::string write(std::string_view name, std::string_view bytes) const {
-    std::ofstream(*this / name, std::ios::binary) << bytes;
-    return *this / name;
-  }
+  std::string operator/(std::string_view name) const { return path() + "/" + std::string(name); }
   std::vector<std::string> names() const {
     std::vector<std::string> result;
-    for (const auto& entry : std::filesystem::directory_iterator(path_)) {
+    for (const auto& entry : std::filesystem::directory_iterator(path())) {
       result.push_back(entry.path().filename().string());
     }
     return result;
   }
-
- private:
-  std::string path_;
 };
 
 inline std::string read_file(const std::string& path) {
